@@ -8,7 +8,9 @@
 //! Imports run downwards only: registry → instruments → engines → words everybody uses ([`engine`], [`entry`],
 //! [`error`], [`options`], [`clock`]).
 
+pub mod chunk;
 pub mod clock;
+pub mod direct;
 pub mod engine;
 pub mod entry;
 pub mod error;
