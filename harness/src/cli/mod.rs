@@ -1,0 +1,34 @@
+//! The command line: one file a verb.
+
+mod engines;
+
+use crate::exit::Failure;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Which storage engine for my workload, and did my change make it slower?
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, max_term_width = 110, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Engines(engines::Arguments),
+}
+
+/// Runs the command line and tells how it ended.
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().verb {
+        Verb::Engines(arguments) => engines::run(&arguments),
+    };
+    outcome.map_or_else(report, |()| ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where a failure is told")]
+fn report(failure: Failure) -> ExitCode {
+    eprintln!("error: {failure}");
+    failure.exit.into()
+}

@@ -1,0 +1,1 @@
+//! Recording of time and resources, and the description of the machine.

@@ -1,0 +1,3 @@
+//! What was measured: the domain model, its versioned file format, and exports.
+
+pub mod model;

@@ -1,0 +1,102 @@
+//! Operations, and the blocks they are prepared in before the clock starts.
+
+use serde::{Deserialize, Serialize};
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum OperationKind {
+    /// Reads the value of one key.
+    Read,
+    /// Replaces the value of a key that is there.
+    Update,
+    /// Adds a new key; the load is made of inserts.
+    Insert,
+    /// Reads records in key order from a start key.
+    Scan,
+    /// Reads a value, then replaces it by one that depends on it.
+    ReadModifyWrite,
+    /// Removes a key.
+    Delete,
+}
+
+impl OperationKind {
+    /// All kinds, in the order of their discriminants.
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Update, Self::Insert, Self::Scan, Self::ReadModifyWrite, Self::Delete];
+
+    /// The name in results, as in `read_proportion`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Insert => "insert",
+            Self::Scan => "scan",
+            Self::ReadModifyWrite => "read_modify_write",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One prepared operation; its key and value lie in the block's buffers.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// What to do.
+    pub kind: OperationKind,
+    /// Whether the answer is to be compared with what was written.
+    pub check: bool,
+    /// Number of the record.
+    pub record: u64,
+    /// Start of the key in [`Block::keys`].
+    pub key_start: u32,
+    /// Length of the key, bytes.
+    pub key_len: u32,
+    /// Start of the new value in [`Block::values`]; meaningless for reads, scans and deletes.
+    pub value_start: u32,
+    /// Length of the new value, bytes.
+    pub value_len: u32,
+    /// Records a scan asks for.
+    pub scan_length: u32,
+}
+
+/// Operations of one worker, ready to run.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The operations in order.
+    pub operations: Vec<Operation>,
+    /// Bytes of all keys.
+    pub keys: Vec<u8>,
+    /// Bytes of all new values.
+    pub values: Vec<u8>,
+}
+
+impl Block {
+    /// Forgets the operations, keeps the memory.
+    pub fn clear(&mut self) {
+        self.operations.clear();
+        self.keys.clear();
+        self.values.clear();
+    }
+
+    /// The key of an operation of this block.
+    #[inline(always)]
+    pub fn key(&self, operation: &Operation) -> &[u8] {
+        let start = operation.key_start as usize;
+        self.keys.get(start..start + operation.key_len as usize).unwrap_or_default()
+    }
+
+    /// The new value of an operation of this block.
+    #[inline(always)]
+    pub fn value(&self, operation: &Operation) -> &[u8] {
+        let start = operation.value_start as usize;
+        self.values.get(start..start + operation.value_len as usize).unwrap_or_default()
+    }
+
+    /// The new value of an operation of this block, to be linked to the value it replaces.
+    #[inline(always)]
+    pub fn value_mut(&mut self, operation: &Operation) -> &mut [u8] {
+        let start = operation.value_start as usize;
+        self.values.get_mut(start..start + operation.value_len as usize).unwrap_or_default()
+    }
+}
