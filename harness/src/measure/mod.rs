@@ -1,1 +1,6 @@
 //! Recording of time and resources, and the description of the machine.
+
+pub mod environment;
+pub mod recorder;
+pub mod resources;
+pub mod series;
