@@ -1,0 +1,159 @@
+//! `harness run`: measures workload files and leaves results and a report.
+
+mod display;
+mod faults;
+mod summary;
+
+use crate::exit::{Exit, Failure};
+use crate::report;
+use crate::results::model::SweepResult;
+use crate::results::store;
+use crate::runner::child::ChildCommand;
+use crate::runner::interrupt::Interrupt;
+use crate::runner::sweep::{self, Setting};
+use crate::workload::file;
+use crate::workload::overrides::Overrides;
+use crate::workload::plan::Plan;
+use display::Display;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  harness run workloads/quick.yaml
+  harness run workloads/ycsb-a.yaml --engines btree,hash --threads 1,2 --trials 5
+  harness run workloads/ycsb-a.yaml workloads/ycsb-c.yaml --records 100000 --duration 2s --out reports/runs/mine
+  harness run workloads/ycsb-a.yaml --format json --quiet > ranking.json
+
+Each trial runs in a process of its own, cells in interleaved rounds, the null engine with them. Results are the *.json files in
+the output directory; 'harness report' renders them again. Exit status: 0 done, 1 wrong data or failed operations were seen,
+2 a file or flag is wrong and nothing was begun, 5 a file could not be written, 130 interrupted, what was complete is kept.";
+
+/// Measures workload files over engines and renders a report.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Workload files; all are read and checked before anything is run
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Where results and report go [default: reports/runs/<name of the first workload>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where engines keep their files while they are measured [default: the output directory]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// What is printed on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// No progress on standard error
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What is printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Tables for people
+    Text,
+    /// The ranking for programs
+    Json,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// As the statuses in the examples say.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let plans = plans(&arguments.files, &arguments.overrides)?;
+    let Some(first) = plans.first() else { return Ok(()) };
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("reports/runs").join(&first.name));
+    let data = arguments.data_dir.clone().unwrap_or_else(|| out.clone());
+    for directory in [&out, &data] {
+        fs::create_dir_all(directory)
+            .map_err(|error| Failure::io(format!("cannot make the directory {}", directory.display()), &error))?;
+    }
+    let interrupt = Interrupt::listening()?;
+    let setting = Setting { command: this_program()?, data_directory: data };
+    let mut results = Vec::new();
+    for plan in &plans {
+        let mut display = Display::new(plan, arguments.quiet);
+        let result = sweep::run(plan, &setting, &interrupt, &mut display);
+        display.finish();
+        let result = result?;
+        if result.trials.is_empty() {
+            break;
+        }
+        store::write(&out, &result)?;
+        let complete = result.complete;
+        results.push(result);
+        if !complete {
+            break;
+        }
+    }
+    if results.is_empty() {
+        return Err(Failure::new(Exit::Interrupted, "interrupted before the first trial was complete; nothing was kept"));
+    }
+    let written = report::write(&out, &results);
+    print(arguments.format, &results)?;
+    let report = written?;
+    if arguments.format == Format::Text {
+        say(&format!("report: {}\n", report.display()))?;
+    }
+    conclude(&plans, &results)
+}
+
+/// Reads and plans all files; nothing is created.
+fn plans(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>, Failure> {
+    let engines: Vec<_> = engines::registry::entries().collect();
+    let mut names = BTreeSet::new();
+    files
+        .iter()
+        .map(|path| {
+            let name = path.display().to_string();
+            let source = File::open(path)
+                .map_err(|error| Failure::usage(format!("{name}: cannot be opened: {error}")))?;
+            let plan = file::plan(&name, &file::read(&name, source)?, overrides, &engines)?;
+            if !names.insert(plan.name.clone()) {
+                return Err(Failure::usage(format!("{name}: another file names its workload '{}' too", plan.name)));
+            }
+            Ok(plan)
+        })
+        .collect()
+}
+
+/// This program with the verb that runs one trial.
+fn this_program() -> Result<ChildCommand, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::io("cannot find this program", &error))?;
+    Ok(ChildCommand { program, arguments: vec!["trial".into()] })
+}
+
+fn print(format: Format, results: &[SweepResult]) -> Result<(), Failure> {
+    match format {
+        Format::Text => results.iter().try_for_each(|result| say(&summary::text(result))),
+        Format::Json => say(&summary::json(results)),
+    }
+}
+
+/// Writes to standard output; that nobody reads it any more is no failure.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The exit status, after everything has been written.
+fn conclude(plans: &[Plan], results: &[SweepResult]) -> Result<(), Failure> {
+    if let Some(fault) = results.iter().find_map(faults::first) {
+        return Err(Failure::new(Exit::Negative, fault));
+    }
+    let complete = results.len() == plans.len() && results.iter().all(|result| result.complete);
+    if complete { Ok(()) } else { Err(Failure::new(Exit::Interrupted, "interrupted; the trials that were complete are kept")) }
+}
