@@ -16,6 +16,12 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub(crate) mod head;
+pub(crate) mod record;
+
+pub mod array;
+pub mod rbtree;
+
 pub mod registry;
 
 pub use engine::{
