@@ -17,6 +17,8 @@ pub mod error;
 pub mod options;
 
 pub(crate) mod head;
+#[cfg(test)]
+pub(crate) mod ordered_checks;
 pub(crate) mod record;
 
 pub mod array;

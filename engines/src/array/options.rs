@@ -12,7 +12,9 @@ pub struct ArrayOptions {
     /// Slots of a segment, a power of two from 8 to 1024. An insert shifts half a segment's records on average; a search
     /// ends with a binary search in one; the index holds one head for each.
     pub segment_slots: usize,
-    /// The density, from 0.5 to 0.95, at which the whole array doubles. Higher saves memory, lower saves moves.
+    /// The most records the whole array may hold, as a share of its slots from 0.5 to 0.95, for a rebalance of it to make
+    /// room; beyond it the array doubles. Smaller windows may be denser, so the array is a little denser than this when
+    /// its keys arrive evenly. Higher saves memory, lower saves moves.
     pub max_density: f64,
 }
 
@@ -34,7 +36,7 @@ pub(super) const DOCS: &[OptionDoc] = &[
         name: "max_density",
         range: "0.5–0.95",
         default: "0.75",
-        summary: "share of used slots at which the array doubles: higher saves memory, lower saves moves",
+        summary: "share of used slots beyond which a rebalance of all of it becomes a doubling: higher saves memory, lower saves moves",
     },
 ];
 
