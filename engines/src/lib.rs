@@ -16,6 +16,14 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub(crate) mod head;
+#[cfg(test)]
+pub(crate) mod ordered_checks;
+pub(crate) mod record;
+
+pub mod array;
+pub mod rbtree;
+
 pub mod registry;
 
 pub use engine::{
