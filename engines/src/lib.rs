@@ -18,6 +18,9 @@ pub mod options;
 
 pub mod registry;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,
 };
