@@ -26,6 +26,9 @@ pub mod rbtree;
 
 pub mod registry;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,
 };
