@@ -16,6 +16,7 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub mod instruments;
 pub mod registry;
 
 #[cfg(any(test, feature = "testing"))]
