@@ -17,6 +17,7 @@ pub mod error;
 pub mod options;
 
 pub mod hash;
+pub mod lsm;
 
 pub mod registry;
 
