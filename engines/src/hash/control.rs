@@ -1,8 +1,8 @@
-//! Control words: eight control bytes in a `u64`, one a slot, compared all at once with ordinary integer arithmetic
-//! (SWAR, as in Lamport's "Multiple byte processing with full-word instructions", 1975).
+//! Control words: eight control bytes in a `u64`, one a slot, compared all at once with ordinary integer
+//! arithmetic (SWAR, as in Lamport's "Multiple byte processing with full-word instructions", 1975).
 //!
-//! A control byte is 0 for an empty slot, 1 for a tombstone, and `0x80 | 7 bits of the hash` for a slot in use. Empty is 0 so
-//! that a new table is zeroed memory, which the allocator hands out without touching it.
+//! A control byte is 0 for an empty slot, 1 for a tombstone, and `0x80 | 7 bits of the hash` for a slot in
+//! use. Empty is 0 so that a new table is zeroed memory, which the allocator hands out without touching it.
 
 /// Slots in a group, which is bytes in a control word.
 pub(super) const SLOTS: usize = 8;
@@ -14,8 +14,8 @@ pub(super) const TOMBSTONE: u8 = 1;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The control byte of a record with this hash. Its bits are neither those that choose the shard (the highest twelve)
-/// nor, up to 2^45 groups, those that choose the group (the lowest).
+/// The control byte of a record with this hash. Its bits are neither those that choose the shard (the highest
+/// twelve) nor, up to 2^45 groups, those that choose the group (the lowest).
 pub(super) const fn fingerprint(hash: u64) -> u8 {
     (hash >> 45) as u8 | 0x80
 }
@@ -39,7 +39,8 @@ impl Iterator for SlotSet {
 }
 
 /// The slots with this fingerprint. Above a slot that matches there may be one that does not (a borrow of the
-/// subtraction makes a byte differing in its lowest bit look equal); it is in use all the same, so the key comparison decides.
+/// subtraction makes a byte differing in its lowest bit look equal); it is in use all the same, so the key
+/// comparison decides.
 #[inline]
 pub(super) const fn matching(word: u64, fingerprint: u8) -> SlotSet {
     let difference = word ^ (LOW_BITS * fingerprint as u64);

@@ -1,9 +1,9 @@
 //! The engine: shards behind latches.
 //!
-//! Thread safety: each shard has a reader–writer latch of its own on cache lines of its own. Whoever needs several (a batch, a read of
-//! many keys) takes them in ascending order and holds all of them until it is done, so there is no cycle of waiting, a batch
-//! becomes visible at once, and a read of many keys is one point in time. No latch is held while a visitor runs or while the memory of a resized table
-//! is freed.
+//! Thread safety: each shard has a reader–writer latch of its own on cache lines of its own. Whoever needs
+//! several (a batch, a read of many keys) takes them in ascending order and holds all of them until it is
+//! done, so there is no cycle of waiting, a batch becomes visible at once, and a read of many keys is one
+//! point in time. No latch is held while a visitor runs or while the memory of a resized table is freed.
 
 #![expect(
     clippy::indexing_slicing,
@@ -49,9 +49,9 @@ pub static ENTRY: Entry = Entry {
 
 /// A concurrent hash table from keys to values.
 ///
-/// A point operation costs a constant number of cache misses on average: the group of slots and the record, and both once more for a
-/// key whose shard is being resized. A batch is seen as a whole: two successive reads never see a later
-/// part of it and then miss an earlier one.
+/// A point operation costs a constant number of cache misses on average: the group of slots and the record,
+/// and both once more for a key whose shard is being resized. A batch is seen as a whole: two successive
+/// reads never see a later part of it and then miss an earlier one.
 pub struct Hash {
     shards: Box<[CachePadded<RwLock<Shard>>]>,
     shard_bits: u32,
@@ -249,8 +249,8 @@ impl Engine for Hash {
         Ok(())
     }
 
-    /// Shrinks what is mostly empty, removes tombstones, and gives back what shorter values left over. Other operations
-    /// run in between.
+    /// Shrinks what is mostly empty, removes tombstones, and gives back what shorter values left over. Other
+    /// operations run in between.
     fn compact(&self) -> Result<()> {
         for shard in &self.shards {
             Self::finish_resize(shard);

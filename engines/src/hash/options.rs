@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HashOptions {
-    /// Buckets (slots for a record) in all shards together at the start; each shard rounds its share up to a power of two of
-    /// at least 8 and never shrinks below it. 1 to 2^28.
+    /// Buckets (slots for a record) in all shards together at the start; each shard rounds its share up to a
+    /// power of two of at least 8 and never shrinks below it. 1 to 2^28.
     pub buckets: usize,
     /// The part of its buckets a shard fills before it grows. 0.1 to 0.9.
     pub load_factor: f64,

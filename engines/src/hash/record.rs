@@ -1,13 +1,14 @@
-//! A record: one heap allocation with the lengths of key and value, the key, the value, and whatever a shorter value left
-//! over.
+//! A record: one heap allocation with the lengths of key and value, the key, the value, and whatever a
+//! shorter value left over.
 
 /// Bytes of the two lengths, each a `u32`.
 const HEADER: usize = 8;
-/// A value is replaced in place if that leaves no more unused bytes than this, or than a quarter of the allocation.
+/// A value is replaced in place if that leaves no more unused bytes than this, or than a quarter of the
+/// allocation.
 const SLACK: usize = 64;
 
-/// A record as a slot owns it. A plain box, because a slot must be of a type whose empty state is known to the standard library
-/// to be all zeroes.
+/// A record as a slot owns it. A plain box, because a slot must be of a type whose empty state is known to
+/// the standard library to be all zeroes.
 pub(super) type Record = Box<[u8]>;
 
 /// A record of its own. Both lengths were checked against the engine's limits, far below 2^32.

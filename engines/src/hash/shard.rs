@@ -1,19 +1,21 @@
 //! One shard: a table, and while it is being resized a second one that its records move out of.
 //!
-//! Thread safety: none of its own; the engine keeps a shard behind a latch, shared for the methods that take `&self`.
+//! Thread safety: none of its own; the engine keeps a shard behind a latch, shared for the methods that take
+//! `&self`.
 //!
-//! Invariants: a key lies in one of the two tables only. `retiring` is there from the start of a resize until its last
-//! record has moved and its memory was cleared; it never takes a new record. No resize starts while one is under way, and none need:
-//! the retiring table of C slots is gone after C / 32 + C / 2,048 writes, of which each adds one record at most, and a
-//! target table, of C / 4 slots at least, is chosen such that it is at most three quarters of its load limit full with
-//! the records there are, or the same size; so it has a free slot until then.
+//! Invariants: a key lies in one of the two tables only. `retiring` is there from the start of a resize until
+//! its last record has moved and its memory was cleared; it never takes a new record. No resize starts while
+//! one is under way, and none need: the retiring table of C slots is gone after C / 32 + C / 2,048 writes, of
+//! which each adds one record at most, and a target table, of C / 4 slots at least, is chosen such that it is
+//! at most three quarters of its load limit full with the records there are, or the same size; so it has a
+//! free slot until then.
 
 use super::control::SLOTS;
 use super::record::{self, Record};
 use super::table::Table;
 
-/// How many slots of a table under resize each write operation moves: a bound on what an operation pays for a resize, and a tenth
-/// of a microsecond to a microsecond of work.
+/// How many slots of a table under resize each write operation moves: a bound on what an operation pays for a
+/// resize. A batch pays it for each of its operations.
 pub const SLOTS_MOVED_PER_OPERATION: usize = 32;
 /// How many groups of a table without records each write operation clears.
 const GROUPS_DISCARDED_PER_OPERATION: usize = 256;
@@ -152,7 +154,8 @@ impl Shard {
         (((groups * SLOTS) as f64 * self.load_factor) as usize).max(1)
     }
 
-    /// The size a resize may shrink to: a quarter at the least, and not so small that it would have to grow soon.
+    /// The size a resize may shrink to: a quarter at the least, and not so small that it would have to grow
+    /// soon.
     fn fitting_groups(&self) -> usize {
         let mut groups = self.active.groups();
         let least = self.least_groups.max(groups / 4);
@@ -185,8 +188,8 @@ impl Shard {
         self.retiring.is_some()
     }
 
-    /// Starts a resize if that frees memory, or tombstones if these are asked for, and none is under way. Returns whether
-    /// it did.
+    /// Starts a resize if that frees memory, or tombstones if these are asked for, and none is under way.
+    /// Returns whether it did.
     pub(super) fn start_compaction(&mut self, tombstones: bool) -> bool {
         let groups = self.fitting_groups();
         let useful = groups < self.active.groups() || (tombstones && self.active.tombstones() > 0);
@@ -197,7 +200,8 @@ impl Shard {
         false
     }
 
-    /// Gives back the unused bytes of the records in some groups; returns the group to go on at, if there is one.
+    /// Gives back the unused bytes of the records in some groups; returns the group to go on at, if there is
+    /// one.
     pub(super) fn trim(&mut self, from: usize, groups: usize) -> Option<usize> {
         let end = (from + groups).min(self.active.groups());
         let freed: usize = (from..end).map(|group| self.active.trim_group(group)).sum();
@@ -211,8 +215,8 @@ impl Shard {
         self.active.groups().max(retiring).next_power_of_two() - 1
     }
 
-    /// Visits the records whose hash ends in the bits of `slice`. A record belongs to the same slice always, so going through all
-    /// slices visits every record that stays once, whatever is resized meanwhile.
+    /// Visits the records whose hash ends in the bits of `slice`. A record belongs to the same slice always,
+    /// so going through all slices visits every record that stays once, whatever is resized meanwhile.
     pub(super) fn visit_slice(&self, slice: usize, slices: usize, visit: &mut impl FnMut(&[u8], &[u8])) {
         let mut visit = |record: &Record| visit(record::key(record), record::value(record));
         self.active.visit_slice(slice, slices, &mut visit);
@@ -239,7 +243,8 @@ impl Shard {
         }
     }
 
-    /// Checks the invariants of both tables and the counts. `belongs` says whether a hash is one of this shard.
+    /// Checks the invariants of both tables and the counts. `belongs` says whether a hash is one of this
+    /// shard.
     pub(super) fn check(&self, belongs: impl Fn(u64) -> bool) -> Result<(), String> {
         let (mut live_bytes, mut allocated_bytes) = (0, 0);
         let mut count = |key_hash: u64, record: &Record| {

@@ -1,9 +1,10 @@
 //! An open-addressing table: groups of eight slots, each headed by its control word.
 //!
-//! Invariants: a record lies in the first group of its probe sequence that had a free slot when it came. A removed record leaves a
-//! tombstone unless its group has an empty slot; a group that was full once never has an empty slot again, so no
-//! probe sequence leads past a group with one, and a look-up stops there. A table always has a free slot: its owner
-//! replaces it by a larger one in time. The memory of a new table is zeroed lazily by the operating system.
+//! Invariants: a record lies in the first group of its probe sequence that had a free slot when it came. A
+//! removed record leaves a tombstone unless its group has an empty slot; a group that was full once never has
+//! an empty slot again, so no probe sequence leads past a group with one, and a look-up stops there. A table
+//! always has a free slot: its owner replaces it by a larger one in time. The memory of a new table is zeroed
+//! lazily by the operating system.
 
 #![expect(
     clippy::indexing_slicing,
@@ -15,7 +16,8 @@ use super::control::{self, SLOTS};
 use super::hasher::hash;
 use super::record::{self, Record};
 
-/// A control word and its slots. A tuple, because the standard library knows only of tuples that they may be allocated zeroed.
+/// A control word and its slots. A tuple, because the standard library knows only of tuples that they may be
+/// allocated zeroed.
 type Group = (u64, [Option<Record>; SLOTS]);
 
 /// Where a record lies in its table; valid until the next insertion or removal.
@@ -34,7 +36,8 @@ pub(super) struct Table {
     tombstones: usize,
 }
 
-/// The groups a key may lie in: steps that grow by one, which visit each of a power-of-two number of groups once.
+/// The groups a key may lie in: steps that grow by one, which visit each of a power-of-two number of groups
+/// once.
 struct Probe {
     group: usize,
     mask: usize,
@@ -182,8 +185,8 @@ impl Table {
         moved
     }
 
-    /// Drops the last `groups` groups of a table that holds no records any more; without them only the allocation
-    /// itself is left to be freed.
+    /// Drops the last `groups` groups of a table that holds no records any more; without them only the
+    /// allocation itself is left to be freed.
     pub(super) fn discard(&mut self, groups: usize) {
         debug_assert_eq!(self.records, 0, "only an empty table is discarded");
         self.groups.truncate(self.groups.len().saturating_sub(groups));
@@ -200,8 +203,8 @@ impl Table {
         freed
     }
 
-    /// Visits the records whose hash ends in the bits of `slice`, of as many bits as the mask `slices` has. What belongs to
-    /// a slice depends on the hash alone, so it is the same in any table.
+    /// Visits the records whose hash ends in the bits of `slice`, of as many bits as the mask `slices` has.
+    /// What belongs to a slice depends on the hash alone, so it is the same in any table.
     pub(super) fn visit_slice(&self, slice: usize, slices: usize, visit: &mut impl FnMut(&Record)) {
         if self.records == 0 {
             return;

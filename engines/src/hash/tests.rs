@@ -244,6 +244,15 @@ fn disjoint_keys_of_four_threads_are_all_there() {
     assert_equal(&table, &model);
 }
 
+/// Says that a writer has ended, also if it panicked.
+struct Done<'a>(&'a AtomicU32);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn overlapping_writers_and_readers_see_whole_values_and_whole_batches() {
     let table = open(1, 0.75, 8);
@@ -254,6 +263,7 @@ fn overlapping_writers_and_readers_see_whole_values_and_whole_batches() {
         for thread in 0..2u64 {
             let (table, keys, writing) = (&table, &keys, &writing);
             scope.spawn(move || {
+                let _done = Done(writing);
                 let mut batch = WriteBatch::new();
                 for round in 0..1_500u64 {
                     batch.clear();
@@ -266,7 +276,6 @@ fn overlapping_writers_and_readers_see_whole_values_and_whole_batches() {
                     table.set(&noise, b"noise").expect("no error");
                     table.delete(&(number / 3 % 977).to_be_bytes()).expect("no error");
                 }
-                writing.fetch_sub(1, Ordering::Relaxed);
             });
         }
         for _ in 0..2 {

@@ -1,8 +1,10 @@
-//! Memory for keys and values: 1 MiB blocks, cut into spans of size classes that are used again when they are freed.
+//! Memory for keys and values: 1 MiB blocks, cut into spans of size classes that are used again when they are
+//! freed.
 //!
-//! Invariants: spans do not overlap. A span's capacity is the size of its class, or the whole of a block of its own above
-//! [`LARGEST_CLASS`]. Freed spans of a class form a list whose links lie in the freed bytes themselves, so being free costs no
-//! memory. The tail of a block that is too short for a request goes to the free lists.
+//! Invariants: spans do not overlap. A span's capacity is the size of its class, or the whole of a block of
+//! its own above [`LARGEST_CLASS`]. Freed spans of a class form a list whose links lie in the freed bytes
+//! themselves, so being free costs no memory. The tail of a block that is too short for a request goes to the
+//! free lists.
 
 #![expect(
     clippy::indexing_slicing,
@@ -170,7 +172,8 @@ impl Arena {
         self.blocks.len() - 1
     }
 
-    /// Puts the uncut rest of the current block on the free lists, in pieces as large as possible. Fewer than 16 bytes are lost.
+    /// Puts the uncut rest of the current block on the free lists, in pieces as large as possible. Fewer than
+    /// 16 bytes are lost.
     fn free_rest(&mut self) {
         while BLOCK - self.cut >= SMALLEST_CLASS {
             let rest = (BLOCK - self.cut).min(LARGEST_CLASS);

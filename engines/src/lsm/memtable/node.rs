@@ -20,7 +20,8 @@ pub struct Version<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// The first eight bytes of a key as a number, padded with zeroes: keys with different prefixes compare as these do.
+/// The first eight bytes of a key as a number, padded with zeroes: keys with different prefixes compare as
+/// these do.
 #[inline]
 pub(super) fn prefix(key: &[u8]) -> u64 {
     match key.first_chunk() {
@@ -29,8 +30,8 @@ pub(super) fn prefix(key: &[u8]) -> u64 {
     }
 }
 
-/// See the module. Key and value lie together in one span of the arena; the lowest link lies in the node, so that
-/// three nodes in four need no tower elsewhere.
+/// See the module. Key and value lie together in one span of the arena; the lowest link lies in the node, so
+/// that three nodes in four need no tower elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     /// [`prefix`] of the key: most comparisons end here and do not touch the arena.
@@ -73,7 +74,8 @@ impl Node {
         if self.value_len == TOMBSTONE { None } else { Some(self.value_len as usize) }
     }
 
-    /// Sets the length of the value, or makes it a tombstone. Lengths were checked against the engine's limit.
+    /// Sets the length of the value, or makes it a tombstone. Lengths were checked against the engine's
+    /// limit.
     pub(super) fn set_value_len(&mut self, len: Option<usize>) {
         self.value_len = len.map_or(TOMBSTONE, |len| len as u32);
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemtableOptions {
-    /// The most bytes that keys, values and nodes may take; a write that would take more is refused. 0 is no limit.
+    /// The most bytes that keys, values and nodes may take; a write that would take more is refused. 0 is no
+    /// limit.
     pub limit: ByteSize,
 }
 

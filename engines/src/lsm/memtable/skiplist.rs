@@ -1,10 +1,12 @@
 //! The skip list: nodes ordered by key ascending, then by sequence number descending.
 //!
-//! Thread safety: none of its own; the table keeps it behind a latch, shared for the methods that take `&self`.
+//! Thread safety: none of its own; the table keeps it behind a latch, shared for the methods that take
+//! `&self`.
 //!
-//! Invariants: level 0 links all nodes in order, both ways; it is a ring through the head, node 0, so `next` of the last and `previous` of the
-//! first are [`NONE`]. The nodes of a level are those of the level below that are tall enough. Two nodes never agree in key and
-//! sequence number. A removed node and its tower wait in the free list of their height.
+//! Invariants: level 0 links all nodes in order, both ways; it is a ring through the head, node 0, so `next`
+//! of the last and `previous` of the first are [`NONE`]. The nodes of a level are those of the level below
+//! that are tall enough. Two nodes never agree in key and sequence number. A removed node and its tower wait
+//! in the free list of their height.
 
 #![expect(
     clippy::indexing_slicing,
@@ -182,7 +184,8 @@ impl SkipList {
         self.predecessors(key, sequence)[0]
     }
 
-    /// The first node with this key and a sequence number not above `sequence`, or the first of a greater key. O(log n).
+    /// The first node with this key and a sequence number not above `sequence`, or the first of a greater
+    /// key. O(log n).
     pub(super) fn seek(&self, key: &[u8], sequence: u64) -> u32 {
         self.next(self.before(key, sequence))
     }
@@ -196,6 +199,18 @@ impl SkipList {
         value: Option<&[u8]>,
     ) -> u32 {
         let height = self.draw_height();
+        self.insert_with_height(predecessors, height, key, sequence, value)
+    }
+
+    /// Adds a node of a given height, at least 1.
+    pub(super) fn insert_with_height(
+        &mut self,
+        predecessors: &Predecessors,
+        height: usize,
+        key: &[u8],
+        sequence: u64,
+        value: Option<&[u8]>,
+    ) -> u32 {
         let number = self.unused_node(height);
         let span = self.arena.alloc(key.len() + value.map_or(0, <[u8]>::len));
         let node = self.nodes.get_mut(number);
@@ -230,7 +245,8 @@ impl SkipList {
         span_size(len).saturating_sub(self.node(node).span.capacity())
     }
 
-    /// Replaces sequence number and value of a node. The caller guarantees that the order stays, and that `key` is the node's.
+    /// Replaces sequence number and value of a node. The caller guarantees that the order stays, and that
+    /// `key` is the node's.
     pub(super) fn replace(&mut self, node: u32, key: &[u8], sequence: u64, value: Option<&[u8]>) {
         let len = key.len() + value.map_or(0, <[u8]>::len);
         if !self.fits(node, len) {
@@ -301,7 +317,8 @@ impl SkipList {
         self.nodes.push(Node::new(tower, height))
     }
 
-    /// 1 with probability 3/4, 2 with 3/16, and so on. Splitmix64 (Steele, Lea and Flood, 2014) from a fixed seed.
+    /// 1 with probability 3/4, 2 with 3/16, and so on. Splitmix64 (Steele, Lea and Flood, 2014) from a fixed
+    /// seed.
     fn draw_height(&mut self) -> usize {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.random;

@@ -1,10 +1,12 @@
 //! The memtable: versions, sequence numbers, read views and the size limit.
 //!
-//! Thread safety: one reader–writer latch over the versions and the sequence number of the last write, which is raised when
-//! all versions of a write are in. The read views have a latch of their own, taken after the first: whoever registers one holds the first shared, so that
-//! no writer decides meanwhile what is still needed; to remove one takes the second alone. No visitor runs under a latch.
+//! Thread safety: one reader–writer latch over the versions and the sequence number of the last write, which
+//! is raised when all versions of a write are in. The read views have a latch of their own, taken after the
+//! first: whoever registers one holds the first shared, so that no writer decides meanwhile what is still
+//! needed; to remove one takes the second alone. No visitor runs under a latch.
 //!
-//! Invariants: no version has a sequence number above the last write's. A registered view reads the same forever.
+//! Invariants: no version has a sequence number above the last write's. A registered view reads the same
+//! forever.
 
 use super::NAME;
 use super::node::{NONE, Version};
@@ -20,8 +22,8 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// What the engine can do; see [`crate::engine::Engine::capabilities`].
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { batch_atomic_visibility: true, scan_snapshot: true, ..Capabilities::IN_MEMORY_ORDERED };
-/// Keys whose older versions each write drops when the views they were kept for have ended. Each write keeps one more key's
-/// older version at the most, so the queue shrinks.
+/// Keys whose older versions each write drops when the views they were kept for have ended. Each write keeps
+/// one more key's older version at the most, so the queue shrinks.
 const KEYS_RECLAIMED_PER_WRITE: usize = 4;
 
 /// An ordered table of versions in memory. See the module above.
@@ -29,7 +31,8 @@ pub struct Memtable {
     state: RwLock<State>,
     views: Mutex<Views>,
     limit: u64,
-    /// Whether a delete must leave a tombstone although the key is not here, because it may be in an older table.
+    /// Whether a delete must leave a tombstone although the key is not here, because it may be in an older
+    /// table.
     over_older: bool,
 }
 
@@ -41,14 +44,14 @@ struct State {
 }
 
 impl Memtable {
-    /// An empty table that stands alone: the first write has sequence number 1, and tombstones are kept only while they hide
-    /// something.
+    /// An empty table that stands alone: the first write has sequence number 1, and tombstones are kept only
+    /// while they hide something.
     pub fn new(options: MemtableOptions) -> Self {
         Self::open(options, 0, false)
     }
 
-    /// An empty table over older tables, whose writes follow `sequence`. A delete leaves a tombstone in any case, and
-    /// [`Memtable::compact`] keeps them.
+    /// An empty table over older tables, whose writes follow `sequence`. A delete leaves a tombstone in any
+    /// case, and [`Memtable::compact`] keeps them.
     pub fn over_older_tables(options: MemtableOptions, sequence: u64) -> Self {
         Self::open(options, sequence, true)
     }
@@ -69,15 +72,16 @@ impl Memtable {
         self.state.write().frozen = true;
     }
 
-    /// A view of the table as it is now. It keeps the versions it needs from being dropped, so it should not live long.
+    /// A view of the table as it is now. It keeps the versions it needs from being dropped, so it should not
+    /// live long.
     pub fn read_view(&self) -> ReadView<'_> {
         let state = self.state.read();
         self.views.lock().register(state.visible);
         ReadView { table: self, sequence: state.visible }
     }
 
-    /// All versions there are, to be written out. Holds the latch shared: meant for a frozen table, of any other it keeps the writers
-    /// waiting.
+    /// All versions there are, to be written out. Holds the latch shared: meant for a frozen table, of any
+    /// other it keeps the writers waiting.
     pub fn versions(&self) -> VersionsGuard<'_> {
         VersionsGuard { state: self.state.read() }
     }
@@ -194,8 +198,8 @@ impl Memtable {
         self.over_older || state.versions.is_live(place)
     }
 
-    /// Refuses a batch that may not fit: first as if every operation were a new node, and only if that does not fit by looking
-    /// at each key as it is before the batch.
+    /// Refuses a batch that may not fit: first as if every operation were a new node, and only if that does
+    /// not fit by looking at each key as it is before the batch.
     fn admit_batch(&self, state: &State, views: &Views, batch: &WriteBatch) -> Result<()> {
         let len = |op: &WriteOp<'_>| match op {
             WriteOp::Set { key, value } => key.len() + value.len(),
@@ -207,7 +211,10 @@ impl Memtable {
         }
         let bytes = batch.iter().map(|op| {
             let place = state.versions.locate(op.key());
-            state.versions.cost(&place, len(&op), state.visible + 1, views)
+            match op {
+                WriteOp::Delete { .. } if !self.needs_tombstone(state, &place) => 0,
+                _ => state.versions.cost(&place, len(&op), state.visible + 1, views),
+            }
         });
         self.admit(state, batch.len(), bytes.sum())
     }
@@ -236,8 +243,8 @@ impl Memtable {
         self.read_view().scan(range, chunk, visit)
     }
 
-    /// Builds the table anew without the versions that no view needs and without gaps. Holds the latch for O(n) and takes the memory twice
-    /// meanwhile. A frozen table stays as it is.
+    /// Builds the table anew without the versions that no view needs and without gaps. Holds the latch for
+    /// O(n) and takes the memory twice meanwhile. A frozen table stays as it is.
     pub fn compact(&self) {
         let mut state = self.state.write();
         if !state.frozen {

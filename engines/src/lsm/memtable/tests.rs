@@ -308,6 +308,10 @@ fn a_full_table_refuses_and_changes_nothing() {
     batch.set(&key(held), &[7; 1_000]);
     assert!(full(table.batch(&batch)));
     assert_eq!(state(), before);
+    table.compact();
+    assert_eq!(state().1, before.1);
+    table.validate().expect("a full table that is compacted stays within its limit");
+    assert!(full(table.set(&key(held), &[7; 100])));
     // What needs no room is taken, and a delete makes some.
     table.set(&key(1), &[8; 100]).expect("in place");
     batch.clear();

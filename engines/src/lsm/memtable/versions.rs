@@ -1,11 +1,13 @@
 //! Which versions of a key are kept, and which a reader sees.
 //!
-//! Thread safety: none of its own; the table keeps it behind a latch, shared for the methods that take `&self`.
+//! Thread safety: none of its own; the table keeps it behind a latch, shared for the methods that take
+//! `&self`.
 //!
-//! Invariants: sequence numbers are above 0, and a new version has a higher one than all before. The newest version of a key is kept; an older
-//! one may be dropped unless a read view lies between it and the next newer. A new version of a key whose newest no view needs takes
-//! that one's node. Every key with several versions has its newest node in `hidden`, so that the others are found and dropped
-//! when the views they were kept for have ended.
+//! Invariants: sequence numbers are above 0, and a new version has a higher one than all before. The newest
+//! version of a key is kept; an older one may be dropped unless a read view lies between it and the next
+//! newer. A new version of a key whose newest no view needs takes that one's node. Every key with several
+//! versions has its newest node in `hidden`, so that the others are found and dropped when the views they
+//! were kept for have ended.
 
 use super::node::NONE;
 use super::skiplist::{Predecessors, SkipList, node_bytes_max};
@@ -22,8 +24,9 @@ const BEHIND_ALL: u64 = 0;
 /// See the module.
 pub(super) struct Versions {
     list: SkipList,
-    /// Newest nodes that hide older versions, with the sequence number they were written at, which ascends. A node may have
-    /// been removed since, or be another key's by now; to look at its key again then does no harm.
+    /// Newest nodes that hide older versions, with the sequence number they were written at, which ascends. A
+    /// node may have been removed since, or be another key's by now; to look at its key again then does no
+    /// harm.
     hidden: VecDeque<(u32, u64)>,
     records: usize,
     tombstones: usize,
@@ -131,8 +134,8 @@ impl Versions {
         }
     }
 
-    /// Drops the versions older than the newest that no view needs. Without hidden versions anywhere it does not even look, which
-    /// saves the cache miss of the next node.
+    /// Drops the versions older than the newest that no view needs. Without hidden versions anywhere it does
+    /// not even look, which saves the cache miss of the next node.
     fn drop_hidden(&mut self, newest: u32, views: &Views) {
         if self.hidden.is_empty() {
             return;
@@ -149,7 +152,8 @@ impl Versions {
         }
     }
 
-    /// Drops what was kept for views that have ended, for `keys` keys at the most, so that no operation pays for all.
+    /// Drops what was kept for views that have ended, for `keys` keys at the most, so that no operation pays
+    /// for all.
     pub(super) fn reclaim(&mut self, views: &Views, keys: usize) {
         for _ in 0..keys {
             let Some(&(node, sequence)) = self.hidden.front() else { return };
@@ -164,8 +168,9 @@ impl Versions {
         }
     }
 
-    /// The same versions built anew in order and without gaps, but for those that no view needs. Tombstones that hide nothing
-    /// go too if nothing older lies elsewhere. O(n), and twice the memory meanwhile.
+    /// The same versions built anew in order and without gaps, but for those that no view needs. Tombstones
+    /// that hide nothing go too if nothing older lies elsewhere. O(n), and twice the memory meanwhile. Nodes
+    /// keep their height, so the result takes no more bytes of a limit.
     pub(super) fn compacted(&self, views: &Views, keep_tombstones: bool) -> Self {
         let mut target = Self::new();
         let mut end = target.list.predecessors(&[], BEHIND_ALL);
@@ -188,8 +193,8 @@ impl Versions {
             for (age, &version) in kept.iter().enumerate() {
                 let sequence = self.list.node(version).sequence;
                 let value = self.list.value(version);
-                let copy = target.list.insert(&end, key, sequence, value);
-                let height = target.list.node(copy).height as usize;
+                let height = self.list.node(version).height as usize;
+                let copy = target.list.insert_with_height(&end, height, key, sequence, value);
                 end.iter_mut().take(height).for_each(|last| *last = copy);
                 target.tombstones += usize::from(value.is_none());
                 if age == 0 {
