@@ -16,6 +16,8 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub mod btree;
+
 pub mod registry;
 
 pub use engine::{
