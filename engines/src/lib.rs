@@ -16,7 +16,22 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub(crate) mod head;
+#[cfg(test)]
+pub(crate) mod ordered_checks;
+pub(crate) mod record;
+
+pub mod array;
+pub mod btree;
+pub mod hash;
+pub mod lsm;
+pub mod rbtree;
+
+pub mod instruments;
 pub mod registry;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,

@@ -1,9 +1,11 @@
 //! The command line: one file a verb.
 
+mod completions;
 mod engines;
+pub mod output;
 
 use crate::exit::Failure;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Which storage engine for my workload, and did my change make it slower?
@@ -17,12 +19,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Engines(engines::Arguments),
+    Completions(completions::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }
