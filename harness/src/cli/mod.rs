@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod engines;
+mod workload;
 
 use crate::exit::Failure;
 use clap::{Parser, Subcommand};
@@ -17,12 +18,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Engines(engines::Arguments),
+    Workload(workload::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Workload(arguments) => workload::run(&arguments),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }
