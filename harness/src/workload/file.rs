@@ -85,3 +85,9 @@ fn not_utf8(bytes: &[u8], valid: usize) -> Diagnostic {
     let place = Place::File { line: line as u64, column: column as u64 };
     Diagnostic::new(place, format!("the file is not UTF-8: byte 0x{byte:02x}"))
 }
+
+#[cfg(test)]
+mod refused;
+
+#[cfg(test)]
+mod taken;

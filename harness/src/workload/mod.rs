@@ -17,3 +17,6 @@ pub mod schema;
 pub mod size;
 pub mod spec;
 pub mod summary;
+
+#[cfg(test)]
+mod fake;
