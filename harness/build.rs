@@ -50,9 +50,9 @@ fn lockfile_hash() -> String {
     std::fs::read("../Cargo.lock").map_or_else(
         |_| String::new(),
         |bytes| {
-            let hash = bytes
-                .iter()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+            let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
             format!("{hash:016x}")
         },
     )

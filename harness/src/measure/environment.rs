@@ -20,7 +20,8 @@ pub fn describe(data_directory: &Path, clock: &Clock) -> Environment {
         hostname: read("/proc/sys/kernel/hostname"),
         kernel: read("/proc/sys/kernel/osrelease"),
         cpu_model: cpu_model(&cpuinfo),
-        cores: std::thread::available_parallelism().map_or(0, |cores| u32::try_from(cores.get()).unwrap_or(0)),
+        cores: std::thread::available_parallelism()
+            .map_or(0, |cores| u32::try_from(cores.get()).unwrap_or(0)),
         governor: absent_if_empty(read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         virtualisation: virtualisation(
             &cpuinfo,
@@ -33,7 +34,11 @@ pub fn describe(data_directory: &Path, clock: &Clock) -> Environment {
             .unwrap_or_default(),
         clock: clock.source_name().to_owned(),
         transparent_huge_pages: absent_if_empty(chosen(&read("/sys/kernel/mm/transparent_hugepage/enabled"))),
-        load_average_1m: read("/proc/loadavg").split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
+        load_average_1m: read("/proc/loadavg")
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0.0),
         steal_fraction: 0.0,
     }
 }
@@ -52,7 +57,10 @@ fn absent_if_empty(text: String) -> String {
 
 /// The value of a `name : value` line.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, v)| v.trim())
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, v)| v.trim())
 }
 
 /// x86 names the model, other architectures at least the hardware or the implementer.
@@ -66,7 +74,8 @@ fn cpu_model(cpuinfo: &str) -> String {
 
 /// `none` without the processor's hypervisor flag, else the first name that the machine tells, else `hypervisor`.
 fn virtualisation(cpuinfo: &str, names: &[String]) -> String {
-    let flagged = field(cpuinfo, "flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
+    let flagged =
+        field(cpuinfo, "flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
     if !flagged {
         return "none".to_owned();
     }

@@ -46,7 +46,8 @@ impl MachineTime {
     /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal; guest time is part of user time.
     fn parse(text: &str) -> Option<Self> {
         let line = text.lines().next()?.strip_prefix("cpu ")?;
-        let fields: Vec<u64> = line.split_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
+        let fields: Vec<u64> =
+            line.split_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
         Some(Self { stolen: *fields.get(7)?, total: fields.iter().sum() })
     }
 }

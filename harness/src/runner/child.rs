@@ -114,8 +114,9 @@ fn listen(
         match serde_json::from_slice(&line) {
             Ok(Event::Progress(progress)) => on_progress(&progress),
             Ok(Event::Trial { trial }) => {
-                let trial = wire::decode_trial(&trial)
-                    .map_err(|error| Problem::Nonsense(format!("with a trial that cannot be read ({error})")))?;
+                let trial = wire::decode_trial(&trial).map_err(|error| {
+                    Problem::Nonsense(format!("with a trial that cannot be read ({error})"))
+                })?;
                 if (trial.cell, trial.trial) == (job.cell, job.trial) {
                     return Ok(trial);
                 }

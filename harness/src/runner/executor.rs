@@ -209,17 +209,13 @@ impl Hands<'_> {
         let answer = match operation.kind {
             OperationKind::Read if operation.check => self.read_and_keep(key),
             OperationKind::Read => self.session.get(key, self.value),
-            OperationKind::Update => {
-                self.session.update(key, self.values.get(value).unwrap_or_default())
-            }
+            OperationKind::Update => self.session.update(key, self.values.get(value).unwrap_or_default()),
             OperationKind::Insert => {
                 self.session.set(key, self.values.get(value).unwrap_or_default()).map(|()| true)
             }
             OperationKind::Scan => self.scan(key, operation),
             OperationKind::ReadModifyWrite => self.read_modify_write(key, value, operation.check),
-            OperationKind::Delete => {
-                self.session.delete(key).map(|existence| existence != Existence::Absent)
-            }
+            OperationKind::Delete => self.session.delete(key).map(|existence| existence != Existence::Absent),
         };
         match answer {
             Ok(true) => Outcome::Done,

@@ -62,8 +62,8 @@ pub fn cells(plan: &Plan) -> Vec<CellPlan> {
 pub(crate) mod tests {
     use super::*;
     use crate::workload::plan::{
-        Bound, KeyOrder, KeyPlan, LatencyMode, Mix, PhasePlan, RequestDistribution, ScanPlan, SizeDistribution,
-        ValuePlan,
+        Bound, KeyOrder, KeyPlan, LatencyMode, Mix, PhasePlan, RequestDistribution, ScanPlan,
+        SizeDistribution, ValuePlan,
     };
     use std::time::Duration;
 

@@ -5,8 +5,10 @@ use super::entries::Entries;
 use super::executor::{Executor, Outcome, ScanMode, Span};
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Series;
-use crate::workload::expectation::Expectation;
+use crate::workload::keyspace::KeySpace;
 use crate::workload::operation::{Block, Operation, OperationKind};
+use crate::workload::plan::Plan;
+use crate::workload::value::{ValuePool, record_of};
 use engines::clock::{Clock, Ticks};
 
 /// A block that took longer than this is told apart in the series operation by operation, so that a stall shows where it was.
@@ -39,11 +41,59 @@ impl KeyBounds {
     }
 }
 
+/// What keys and values of a plan look like.
+#[derive(Debug)]
+pub struct Looks {
+    keys: KeySpace,
+    values: ValuePool,
+}
+
+impl Looks {
+    /// Those of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self { keys: KeySpace::new(&plan.key), values: ValuePool::new(plan) }
+    }
+
+    /// Puts the key of a record into a buffer.
+    pub fn key(&self, record: u64, key: &mut Vec<u8>) {
+        key.clear();
+        self.keys.write(record, key);
+    }
+
+    /// The version of a record's value.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn value(&self, record: u64, value: &[u8]) -> Result<u64, String> {
+        self.values.check(record, value).map_err(|fault| fault.to_string())
+    }
+
+    /// The record and version of an entry whose value is long enough to say whose it is; `None` if it is too short. `expected` is
+    /// a buffer.
+    ///
+    /// # Errors
+    /// What is wrong with the value, or that it is another key's.
+    pub fn entry(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        expected: &mut Vec<u8>,
+    ) -> Result<Option<(u64, u64)>, String> {
+        let Some(record) = record_of(value) else { return Ok(None) };
+        let version = self.value(record, value)?;
+        self.key(record, expected);
+        if expected != key {
+            return Err(format!("the value belongs to record {record}, {}", named(expected)));
+        }
+        Ok(Some((record, version)))
+    }
+}
+
 /// What answers of a phase are held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Judge<'a> {
-    /// What values must look like.
-    pub expectation: &'a Expectation,
+    /// What keys and values must look like.
+    pub looks: &'a Looks,
     /// Keys that are there throughout the phase, if none is deleted.
     pub bounds: &'a KeyBounds,
     /// Whether every key that is asked for must be there.
@@ -115,7 +165,7 @@ impl Judge<'_> {
                     Answer::None => None,
                     Answer::Value(value) => {
                         result.checked += 1;
-                        self.value(operation.record, block.key(operation), value)
+                        self.looks.value(operation.record, value).err()
                     }
                     Answer::Records(entries) => {
                         result.checked += 1;
@@ -145,10 +195,6 @@ impl Judge<'_> {
         tally
     }
 
-    fn value(&self, record: u64, key: &[u8], value: &[u8]) -> Option<String> {
-        self.expectation.check(record, key, value).err()
-    }
-
     /// Order, bounds and length of a scan, and every value of it.
     fn scan(&self, start: &[u8], operation: &Operation, entries: &Entries) -> Option<String> {
         let ScanMode { reverse, keys_only } = self.scan_mode;
@@ -157,8 +203,10 @@ impl Judge<'_> {
             return Some(format!("{} records where {asked} were asked for", entries.len()));
         }
         let mut before: Option<&[u8]> = None;
+        let mut expected = Vec::new();
         for (key, value) in entries.iter() {
-            let (low, high) = if reverse { (key, before.unwrap_or(start)) } else { (before.unwrap_or(start), key) };
+            let (low, high) =
+                if reverse { (key, before.unwrap_or(start)) } else { (before.unwrap_or(start), key) };
             if low > high || (before.is_some() && low == high) {
                 let edge = if before.is_some() { "not in order" } else { "out of bounds" };
                 return Some(format!("{} is {edge}", named(key)));
@@ -171,7 +219,7 @@ impl Judge<'_> {
                 if !value.is_empty() {
                     return Some(format!("{} has a value though only keys were asked for", named(key)));
                 }
-            } else if let Err(fault) = self.expectation.check_entry(key, value) {
+            } else if let Err(fault) = self.looks.entry(key, value, &mut expected) {
                 return Some(format!("{}: {fault}", named(key)));
             }
         }

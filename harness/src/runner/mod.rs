@@ -4,11 +4,22 @@
 //! [`job`], answering with [`event`]s). Inside, [`trial`] opens the engine, loads it, runs the phases ([`phase`], one
 //! [`worker`] a thread, operations by [`executor`]), lets it [`settle`] and reads everything back ([`verify`]).
 
-pub mod block_size;
+mod block_size;
 pub mod child;
+mod entries;
 pub mod event;
+mod executor;
 pub mod interrupt;
 pub mod job;
-pub mod progress;
-pub mod rendezvous;
+mod judge;
+mod phase;
+mod progress;
+mod rendezvous;
+mod settle;
 pub mod sweep;
+pub mod trial;
+mod verify;
+mod worker;
+
+#[cfg(test)]
+mod fake;

@@ -68,7 +68,8 @@ pub fn run(
         let path = directory.as_ref().map(|directory| directory.path().to_path_buf());
         let job = Job { plan: plan.clone(), cell: index, trial, directory: path };
         observer.begin(number, order.len(), cell, trial);
-        let ended = child::run(&setting.command, &job, interrupt, &mut |progress| observer.progress(progress));
+        let ended =
+            child::run(&setting.command, &job, interrupt, &mut |progress| observer.progress(progress));
         let Some(ended) = ended else { break };
         observer.end(plan, &ended);
         trials.push(ended);
@@ -136,7 +137,10 @@ mod tests {
     /// A setting whose trials are a shell script.
     fn script(text: &str) -> Setting {
         let arguments = ["-c", text].map(Into::into).to_vec();
-        Setting { command: ChildCommand { program: "/bin/sh".into(), arguments }, data_directory: std::env::temp_dir() }
+        Setting {
+            command: ChildCommand { program: "/bin/sh".into(), arguments },
+            data_directory: std::env::temp_dir(),
+        }
     }
 
     #[test]
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn a_child_that_fails_is_a_trial_with_an_error_and_the_sweep_goes_on() {
         let cases = [
-            ("echo 'out of memory' >&2; kill -9 $$", "killed by signal 9: out of memory"),
+            ("echo 'out of memory' >&2; kill -9 $$", "killed by signal 9 without a result: out of memory"),
             ("exit 3", "ended with status 3 without a result"),
             ("echo garbage; exec sleep 60", "what is not an event (\"garbage\")"),
             (r#"echo '{"event":"trial","trial":"?"}'; exec sleep 60"#, "a trial that cannot be read"),
@@ -183,14 +187,17 @@ mod tests {
         setting.command.program = "/nonexistent/program".into();
         let plan = Plan { trials: 1, ..plan() };
         let result = run(&plan, &setting, &Interrupt::default(), &mut Log::default()).expect("no failure");
-        assert!(result.trials.iter().all(|trial| trial.error.as_deref().unwrap_or_default().contains("started")));
+        assert!(
+            result.trials.iter().all(|trial| trial.error.as_deref().unwrap_or_default().contains("started"))
+        );
     }
 
     #[test]
     fn progress_reaches_the_observer() {
         let line = r#"echo '{"event":"progress","phase":"load","done":0.5,"operations":1,"rate":2.0}'"#;
         let mut log = Log::default();
-        run(&Plan { trials: 1, ..plan() }, &script(line), &Interrupt::default(), &mut log).expect("no failure");
+        run(&Plan { trials: 1, ..plan() }, &script(line), &Interrupt::default(), &mut log)
+            .expect("no failure");
         assert_eq!(log.0.iter().filter(|entry| *entry == "load").count(), 4);
     }
 
@@ -203,7 +210,8 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(200));
             from_outside.request();
         });
-        let result = run(&plan(), &script("exec sleep 60"), &interrupt, &mut Log::default()).expect("no failure");
+        let result =
+            run(&plan(), &script("exec sleep 60"), &interrupt, &mut Log::default()).expect("no failure");
         killer.join().expect("no panic");
         assert!(!result.complete && result.trials.is_empty());
         assert!(started.elapsed().as_secs() < 30, "the child was killed, not waited for");

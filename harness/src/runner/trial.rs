@@ -2,15 +2,16 @@
 
 use super::executor::ScanMode;
 use super::job::Job;
-use super::judge::{Judge, KeyBounds};
-use super::phase::{self, Task};
+use super::judge::{Judge, KeyBounds, Looks};
+use super::phase::{self, Ended, Task};
 use super::progress::{Counters, reporting};
 use super::settle::settle;
-use super::verify;
+use super::verify::Subject;
 use crate::measure::resources;
 use crate::results::model::{LOAD_PHASE, Trial};
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::{Bound, CellPlan, PhasePlan, Plan};
+use crate::workload::stream::OperationStream;
 use engines::Engine;
 use engines::clock::Clock;
 use engines::entry::OpenOptions;
@@ -56,7 +57,13 @@ fn measure(
     let engine = match opened {
         Ok(Ok(engine)) => engine,
         Ok(Err(error)) => return Err(format!("{} cannot be opened: {error}", cell.engine)),
-        Err(panic) => return Err(format!("{} panicked while opening: {}", cell.engine, phase::message(panic.as_ref()))),
+        Err(panic) => {
+            return Err(format!(
+                "{} panicked while opening: {}",
+                cell.engine,
+                phase::message(panic.as_ref())
+            ));
+        }
     };
     let course = Course { plan: &job.plan, cell, counters, clock, engine: engine.as_ref() };
     let outcome = catch_unwind(AssertUnwindSafe(|| course.run(trial)))
@@ -77,3 +84,110 @@ struct Course<'a> {
     clock: Clock,
     engine: &'a dyn Engine,
 }
+
+impl Course<'_> {
+    fn run(&self, trial: &mut Trial) -> Result<(), String> {
+        let looks = Looks::new(self.plan);
+        // Streams never end by themselves: a phase bounded by operations must not lose those of its warm-up. Its bound is the
+        // worker's business.
+        let endless = endless(self.plan);
+        let retains_data = self.engine.capabilities().retains_data;
+        let bounds = self.load(&looks, trial)?;
+        let mut executed = Vec::with_capacity(self.plan.phases.len());
+        for (index, planned) in self.plan.phases.iter().enumerate() {
+            let mut streams: Vec<OperationStream> = (0..self.cell.threads)
+                .map(|worker| OperationStream::phase(&endless, index, worker, self.cell.threads))
+                .collect();
+            let scan_mode = ScanMode { reverse: planned.scan.reverse, keys_only: planned.scan.keys_only };
+            let every_read_hits = planned.every_read_hits;
+            let judge = Judge { looks: &looks, bounds: &bounds, every_read_hits, retains_data, scan_mode };
+            let kinds = kinds(planned);
+            let task = Task {
+                name: &planned.name,
+                kinds: &kinds,
+                warmup: self.plan.warmup,
+                bound: planned.bound,
+                ..self.task(judge)
+            };
+            self.finish(phase::run(&task, &mut streams), trial)?;
+            executed.push(streams.iter().map(OperationStream::steps).collect());
+        }
+        trial.memory.rss_peak_bytes = resources::rss_peak_bytes();
+        trial.engine_stats = Some(self.engine.stats());
+        let failed =
+            trial.phases.iter().flat_map(|phase| phase.operations.values()).any(|found| found.failed > 0);
+        if retains_data && !failed {
+            // After a write that failed nobody knows what must be there; that trial is at fault already.
+            let subject =
+                Subject { engine: self.engine, plan: &endless, looks: &looks, counters: self.counters };
+            trial.verification = Some(subject.verify(self.cell.threads, &executed)?);
+        }
+        Ok(())
+    }
+
+    /// Loads the records; every worker inserts its share. Returns the least and the greatest key.
+    fn load(&self, looks: &Looks, trial: &mut Trial) -> Result<KeyBounds, String> {
+        let mut streams: Vec<OperationStream> = (0..self.cell.threads)
+            .map(|worker| OperationStream::load(self.plan, worker, self.cell.threads))
+            .collect();
+        let none = KeyBounds::default();
+        let retains_data = self.engine.capabilities().retains_data;
+        let scan_mode = ScanMode::default();
+        let judge = Judge { looks, bounds: &none, every_read_hits: true, retains_data, scan_mode };
+        let ended = phase::run(&self.task(judge), &mut streams);
+        let bounds = ended.bounds.clone();
+        drop(streams);
+        self.finish(ended, trial)?;
+        trial.memory.rss_loaded_bytes = resources::rss_bytes();
+        Ok(bounds)
+    }
+
+    /// The task of the load, of which phases change what is theirs.
+    fn task<'a>(&'a self, judge: Judge<'a>) -> Task<'a> {
+        Task {
+            name: LOAD_PHASE,
+            engine: self.engine,
+            clock: self.clock,
+            counters: self.counters,
+            latency: self.plan.latency,
+            kinds: &[OperationKind::Insert],
+            warmup: Duration::ZERO,
+            bound: Bound::Operations(self.plan.records),
+            scan_mode: judge.scan_mode,
+            notes_bounds: self.plan.phases.iter().any(|phase| phase.mix.scan > 0.0),
+            judge,
+        }
+    }
+
+    /// Lets the engine settle after a phase and keeps the phase, also if it ended early.
+    fn finish(&self, ended: Ended, trial: &mut Trial) -> Result<(), String> {
+        let Ended { mut phase, error, .. } = ended;
+        let name = phase.name.clone();
+        let settled = match error {
+            Some(error) => Err(format!("{name}: {error}")),
+            None => settle(self.engine).map_err(|error| format!("after {name}: {error}")),
+        };
+        if let Ok(seconds) = settled {
+            phase.settle_seconds = seconds;
+        }
+        trial.phases.push(phase);
+        settled.map(drop)
+    }
+}
+
+/// The plan with phases that end only by their worker.
+fn endless(plan: &Plan) -> Plan {
+    let mut endless = plan.clone();
+    for phase in &mut endless.phases {
+        phase.bound = Bound::Duration(Duration::MAX);
+    }
+    endless
+}
+
+/// The kinds of operation that occur in a phase.
+fn kinds(phase: &PhasePlan) -> Vec<OperationKind> {
+    OperationKind::ALL.into_iter().filter(|kind| phase.mix.of(*kind) > 0.0).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -130,8 +130,7 @@ impl Hands<'_> {
             if next == 0 {
                 break;
             }
-            self.stream.fill(&mut self.block, next);
-            let filled = self.block.operations.len();
+            let filled = self.stream.fill(&mut self.block, next);
             if filled == 0 {
                 break;
             }
@@ -153,8 +152,10 @@ impl Hands<'_> {
             self.size.adapt(filled, busy, self.block.values.len() as u64 + self.executor.bytes_returned());
             if failures > MOST_FAILURES {
                 let first = report.recorder.first_fault().unwrap_or_default();
-                report.error =
-                    Some(format!("worker {}: more than {MOST_FAILURES} failures, the first: {first}", self.number));
+                report.error = Some(format!(
+                    "worker {}: more than {MOST_FAILURES} failures, the first: {first}",
+                    self.number
+                ));
                 break;
             }
             if self.task.counters.stopped() {
@@ -176,7 +177,9 @@ mod tests {
         for (all, workers) in [(0, 3), (2, 3), (10, 3), (1_000_003, 7)] {
             let shares: Vec<u64> = (0..workers).map(|worker| share(all, worker, workers)).collect();
             assert_eq!(shares.iter().sum::<u64>(), all);
-            assert!(shares.iter().max().zip(shares.iter().min()).is_some_and(|(most, least)| most - least <= 1));
+            assert!(
+                shares.iter().max().zip(shares.iter().min()).is_some_and(|(most, least)| most - least <= 1)
+            );
         }
     }
 }
