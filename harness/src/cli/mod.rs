@@ -3,6 +3,7 @@
 mod completions;
 mod engines;
 pub mod output;
+mod workload;
 
 use crate::exit::Failure;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -20,6 +21,7 @@ struct Arguments {
 enum Verb {
     Engines(engines::Arguments),
     Completions(completions::Arguments),
+    Workload(workload::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
@@ -27,6 +29,7 @@ pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Verb::Workload(arguments) => workload::run(&arguments),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }

@@ -1,0 +1,29 @@
+//! How long a sweep takes, about.
+
+use super::plan::{Bound, Plan};
+use std::time::Duration;
+
+/// What an in-memory engine does at least on an ordinary machine, operations a second; loads and phases bounded by a
+/// number of operations are reckoned with it.
+const OPERATIONS_PER_SECOND: f64 = 500_000.0;
+/// The start and the end of a trial's process.
+const TRIAL_OVERHEAD: Duration = Duration::from_millis(100);
+
+/// About how long all trials of all cells take one after the other: exact in the phases that are bounded by time, a guess in
+/// the rest.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub fn duration(plan: &Plan) -> Duration {
+    let seconds = |operations: u64| operations as f64 / OPERATIONS_PER_SECOND;
+    let phases: f64 = plan
+        .phases
+        .iter()
+        .map(|phase| match phase.bound {
+            Bound::Duration(duration) => duration.as_secs_f64(),
+            Bound::Operations(operations) => seconds(operations),
+        })
+        .map(|bounded| plan.warmup.as_secs_f64() + bounded)
+        .sum();
+    let trial = TRIAL_OVERHEAD.as_secs_f64() + seconds(plan.records) + phases;
+    let trials = plan.cells.len() as f64 * f64::from(plan.trials);
+    Duration::try_from_secs_f64(trial * trials).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,72 @@
+//! A plan in words, for people: what is loaded, and what each phase does.
+
+use super::cells::key_bytes;
+use super::diagnostic::grouped;
+use super::operation::OperationKind;
+use super::plan::{Bound, KeyOrder, PhasePlan, Plan, RequestDistribution, SizeDistribution};
+
+/// The load in a line: records, keys, values.
+pub fn load(plan: &Plan) -> String {
+    let order = match plan.key.order {
+        KeyOrder::Hashed => "hashed",
+        KeyOrder::Ordered => "ordered",
+    };
+    let (records, key) = (grouped(plan.records), key_bytes(&plan.key));
+    format!("{records} records, {order} keys of at most {key} B, values of {} B", size(&plan.value.size))
+}
+
+/// A phase in a line: its name, bound, mix and distribution.
+pub fn phase(phase: &PhasePlan) -> String {
+    let bound = match phase.bound {
+        Bound::Duration(duration) => format!("{duration:?}"),
+        Bound::Operations(operations) => format!("{} operations", grouped(operations)),
+    };
+    let mix: Vec<_> = OperationKind::ALL
+        .into_iter()
+        .filter(|kind| phase.mix.of(*kind) > 0.0)
+        .map(|kind| {
+            let percent = (phase.mix.of(kind) * 1e8).round() / 1e6;
+            format!("{percent} % {}", kind.name())
+        })
+        .collect();
+    let scans = if phase.mix.scan > 0.0 {
+        let direction = if phase.scan.reverse { ", downwards" } else { "" };
+        let keys = if phase.scan.keys_only { ", keys only" } else { "" };
+        format!("; scans of {} records{direction}{keys}", size(&phase.scan.length))
+    } else {
+        String::new()
+    };
+    format!("{}: {bound}, {}, {}{scans}", phase.name, mix.join(", "), request(&phase.request))
+}
+
+/// A request distribution as people name it.
+pub fn request(distribution: &RequestDistribution) -> String {
+    match distribution {
+        RequestDistribution::Uniform => "uniform".to_owned(),
+        RequestDistribution::Zipfian { theta } => format!("zipfian (θ {theta})"),
+        RequestDistribution::YcsbZipfian { theta } => format!("ycsb_zipfian (θ {theta})"),
+        RequestDistribution::Latest { theta } => format!("latest (θ {theta})"),
+        RequestDistribution::Hotspot { data_fraction, operation_fraction } => {
+            format!(
+                "hotspot (share {operation_fraction} of the operations on share {data_fraction} of the records)"
+            )
+        }
+        RequestDistribution::Exponential { percentile, fraction } => {
+            format!("exponential ({percentile} % of the operations on share {fraction} of the records)")
+        }
+        RequestDistribution::Sequential => "sequential".to_owned(),
+    }
+}
+
+/// A distribution of sizes as people name it.
+pub fn size(distribution: &SizeDistribution) -> String {
+    match distribution {
+        SizeDistribution::Constant { value } => grouped(*value),
+        SizeDistribution::Uniform { min, max } => format!("{}–{} (uniform)", grouped(*min), grouped(*max)),
+        SizeDistribution::Zipfian { min, max } => format!("{}–{} (zipfian)", grouped(*min), grouped(*max)),
+        SizeDistribution::Histogram { block_size, weights } => {
+            let most = block_size.saturating_mul(weights.len() as u64);
+            format!("{}–{} (histogram)", grouped(*block_size), grouped(most))
+        }
+    }
+}
