@@ -7,6 +7,10 @@ pub mod file;
 pub mod limits;
 pub mod literal;
 pub mod located;
+mod digest;
+mod distribution;
+pub mod expectation;
+pub mod keyspace;
 pub mod operation;
 pub mod overrides;
 pub mod phases;
@@ -20,3 +24,7 @@ pub mod summary;
 
 #[cfg(test)]
 mod fake;
+mod random;
+mod sequence;
+pub mod stream;
+pub mod value;
