@@ -2,15 +2,15 @@
 
 pub mod cells;
 pub mod diagnostic;
+mod digest;
+mod distribution;
 pub mod estimate;
+pub mod expectation;
 pub mod file;
+pub mod keyspace;
 pub mod limits;
 pub mod literal;
 pub mod located;
-mod digest;
-mod distribution;
-pub mod expectation;
-pub mod keyspace;
 pub mod operation;
 pub mod overrides;
 pub mod phases;
