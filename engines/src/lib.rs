@@ -16,7 +16,18 @@ pub mod entry;
 pub mod error;
 pub mod options;
 
+pub(crate) mod head;
+#[cfg(test)]
+pub(crate) mod ordered_checks;
+pub(crate) mod record;
+
+pub mod array;
+pub mod rbtree;
+
 pub mod registry;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,

@@ -5,7 +5,7 @@ use crate::entry::{Entry, OpenOptions};
 use crate::error::{Error, Result};
 
 /// All engines, in the order they are listed.
-static ENTRIES: &[&Entry] = &[];
+static ENTRIES: &[&Entry] = &[&crate::array::ENTRY, &crate::rbtree::ENTRY];
 
 /// All engines, in the order they are listed.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {

@@ -1,10 +1,12 @@
 //! The command line: one file a verb.
 
+mod completions;
 mod engines;
+pub mod output;
 mod workload;
 
 use crate::exit::Failure;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Which storage engine for my workload, and did my change make it slower?
@@ -19,6 +21,7 @@ struct Arguments {
 enum Verb {
     Engines(engines::Arguments),
     Workload(workload::Arguments),
+    Completions(completions::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
@@ -26,6 +29,7 @@ pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Workload(arguments) => workload::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }

@@ -19,4 +19,4 @@ pub mod spec;
 pub mod summary;
 
 #[cfg(test)]
-mod fake;
+mod tests;

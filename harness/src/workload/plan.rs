@@ -155,7 +155,6 @@ pub enum Bound {
 
 /// Proportions of the operations; they sum to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each field is the proportion of the operation it is named after")]
 pub struct Mix {
     pub read: f64,
     pub update: f64,

@@ -423,6 +423,14 @@ impl<'de> Visitor<'de> for ScanLengthVisitor {
         self.visit_u64(Count::from_literal(Literal::Integer(i128::from(value))).map_err(E::custom)?.0)
     }
 
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<ScanLengthSpec, E> {
+        self.visit_u64(Count::from_literal(Literal::Float(value)).map_err(E::custom)?.0)
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<ScanLengthSpec, E> {
+        self.visit_u64(Count::from_literal(Literal::Text(value)).map_err(E::custom)?.0)
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScanLengthSpec, A::Error> {
         ScanLengthMapping::deserialize(MapAccessDeserializer::new(map)).map(ScanLengthSpec)
     }
@@ -466,5 +474,8 @@ schema!(EngineSpec, "EngineSpec", generator => {
 schema!(OptionsSpec, "OptionsSpec", _generator => json_schema!({ "type": "object" }));
 schema!(ScanLengthSpec, "ScanLengthSpec", generator => {
     let mapping = generator.subschema_for::<ScanLengthMapping>();
-    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": MAX_SCAN_LENGTH }, mapping] })
+    let mut number = generator.subschema_for::<Count>();
+    number.insert("minimum".to_owned(), 1.into());
+    number.insert("maximum".to_owned(), MAX_SCAN_LENGTH.into());
+    json_schema!({ "anyOf": [number, mapping] })
 });

@@ -1,0 +1,203 @@
+//! Runs the conformance suite over every engine of the registry, and shows that the suite passes a right engine and
+//! catches wrong ones.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "the code of a test reports by panicking and prints what it tried"
+)]
+
+#[path = "conformance/fault.rs"]
+mod fault;
+#[path = "conformance/faulty.rs"]
+mod faulty;
+#[path = "conformance/subjects.rs"]
+mod subjects;
+
+use engines::entry::OpenOptions;
+use engines::testing::{Group, Reference, Subject, checks};
+use engines::{Capabilities, Durability, Error, registry};
+use fault::{FAULTS, FAULTS_FOR_RANDOM_SEQUENCES, Fault};
+use faulty::Faulty;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use subjects::{default_name, instruments, subjects};
+
+/// A check takes a second at most; the rest is for machines that do ten other things.
+const LIMIT: Duration = Duration::from_secs(120);
+/// How long a fault may hang before the hang counts as found.
+const HANG: Duration = Duration::from_secs(5);
+/// Random cases that are enough to find a fault.
+const FAULTY_CASES: u32 = 400;
+
+/// Runs a group of checks over every engine that stores data.
+fn run(group: Group) {
+    for subject in subjects() {
+        let ran = run_on(&subject, group);
+        println!("{}: {ran} checks, {}", subject.name(), subject.tally().summary());
+    }
+}
+
+fn run_on(subject: &Subject, group: Group) -> usize {
+    checks().filter(|check| check.group == group && check.verify(subject, LIMIT)).count()
+}
+
+#[test]
+fn point_operations() {
+    run(Group::Points);
+}
+
+#[test]
+fn batches() {
+    run(Group::Batches);
+}
+
+#[test]
+fn scans() {
+    run(Group::Scans);
+}
+
+#[test]
+fn limits() {
+    run(Group::Limits);
+}
+
+#[test]
+fn refusals() {
+    run(Group::Refusals);
+}
+
+#[test]
+fn figures() {
+    run(Group::Figures);
+}
+
+#[test]
+fn loading() {
+    run(Group::Loading);
+}
+
+#[test]
+fn reentrancy() {
+    run(Group::Reentrancy);
+}
+
+#[test]
+fn threads() {
+    run(Group::Threads);
+}
+
+#[test]
+fn visibility() {
+    run(Group::Visibility);
+}
+
+#[test]
+fn random_sequences() {
+    run(Group::Randomized);
+}
+
+/// Instruments that measure the harness keep nothing, or fail on purpose. They run only through what every engine owes:
+/// refusals by type, and limits.
+#[test]
+fn instruments_refuse_like_engines() {
+    for subject in instruments() {
+        let ran = run_on(&subject, Group::Refusals) + run_on(&subject, Group::Limits);
+        println!("{}: {ran} checks, {}", subject.name(), subject.tally().summary());
+        assert!(ran >= 2, "{}", subject.name());
+    }
+}
+
+#[test]
+fn entries_describe_what_they_open() {
+    for entry in registry::entries() {
+        let unknown =
+            OpenOptions { options: serde_json::json!({ "no_such_option": 1 }), ..OpenOptions::default() };
+        let refused = (entry.open)(&unknown).err();
+        assert!(matches!(refused, Some(Error::InvalidOption { .. })), "{}: {refused:?}", entry.name);
+        for class in [Durability::None, Durability::Buffered, Durability::Sync] {
+            if !entry.capabilities.durability.contains(&class) {
+                let refused =
+                    registry::open(entry.name, &OpenOptions { durability: class, ..OpenOptions::default() })
+                        .err();
+                assert!(
+                    matches!(refused, Some(Error::UnsupportedDurability { .. })),
+                    "{}: {refused:?}",
+                    entry.name
+                );
+            }
+        }
+    }
+    let opened: Vec<_> = subjects().into_iter().chain(instruments()).collect();
+    for entry in registry::entries() {
+        let name = default_name(entry, Durability::None);
+        let Some(subject) = opened.iter().find(|subject| subject.name() == name) else { continue };
+        assert_eq!(subject.open().name(), entry.name);
+        assert_eq!(subject.capabilities(), entry.capabilities, "{}", entry.name);
+    }
+}
+
+/// A subject that is right, with fewer capabilities in each of several ways.
+fn right_engines() -> Vec<Subject> {
+    let full = Reference::CAPABILITIES;
+    let variants = [
+        ("full", full),
+        (
+            "without order",
+            Capabilities { ordered_scan: false, reverse_scan: false, scan_snapshot: false, ..full },
+        ),
+        ("upwards only", Capabilities { reverse_scan: false, ..full }),
+        ("scans without a snapshot", Capabilities { scan_snapshot: false, ..full }),
+        ("blind deletes", Capabilities { delete_reports: false, ..full }),
+        ("read-only", Capabilities { writes: false, ..full }),
+        ("short keys", Capabilities { max_key_bytes: 300, max_value_bytes: 2_000, ..full }),
+    ];
+    let subject = |(name, capabilities): (&str, Capabilities)| {
+        Subject::new(format!("reference {name}"), move || Box::new(Reference::with(capabilities)))
+            .with_cases(100)
+    };
+    variants.into_iter().map(subject).collect()
+}
+
+#[test]
+fn the_suite_passes_a_right_engine() {
+    for subject in right_engines() {
+        let ran = checks().filter(|check| check.verify(&subject, LIMIT)).count();
+        println!("{}: {ran} checks, {}", subject.name(), subject.tally().summary());
+        assert!(ran >= 5, "{}", subject.name());
+    }
+    let faultless =
+        Subject::new("faulty without a fault", || Box::new(Faulty::new(Fault::None))).with_cases(100);
+    assert!(checks().all(|check| {
+        check.verify(&faultless, LIMIT);
+        true
+    }));
+}
+
+/// Whether one of these checks fails on an engine with this fault.
+fn finds(group: Group, fault: Fault) -> bool {
+    let open = move || -> Box<dyn engines::Engine> { Box::new(Faulty::new(fault)) };
+    let subject = Subject::new(format!("{fault:?}"), open).with_cases(FAULTY_CASES);
+    checks().filter(|check| check.group == group).any(|check| {
+        let result = catch_unwind(AssertUnwindSafe(|| check.verify(&subject, HANG)));
+        if result.is_err() {
+            println!("{fault:?} is found by: {}", check.name);
+        }
+        result.is_err()
+    })
+}
+
+#[test]
+fn the_suite_catches_a_wrong_engine() {
+    let missed: Vec<_> = FAULTS.iter().filter(|(fault, group)| !finds(*group, *fault)).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+#[test]
+fn random_sequences_catch_a_wrong_engine() {
+    let missed: Vec<_> =
+        FAULTS_FOR_RANDOM_SEQUENCES.iter().filter(|fault| !finds(Group::Randomized, **fault)).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}

@@ -1,0 +1,124 @@
+//! The engines of the registry as subjects of the suite.
+
+use engines::entry::{Entry, Kind, OpenOptions};
+use engines::options::{ByteSize, OptionDoc};
+use engines::testing::Subject;
+use engines::{Durability, Engine, Error, registry};
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Random cases that each engine is put to, over all its subjects together.
+const CASES: u32 = 2_400;
+
+/// Every engine that stores data, own ones and peers: in each durability class it offers, with its default options and
+/// with its least ones.
+pub fn subjects() -> Vec<Subject> {
+    let stores = |entry: &&'static Entry| entry.kind != Kind::Instrument;
+    registry::entries().filter(stores).flat_map(subjects_of).collect()
+}
+
+/// Every instrument with its default options.
+pub fn instruments() -> Vec<Subject> {
+    let measures = |entry: &&'static Entry| entry.kind == Kind::Instrument;
+    let has_own_engines = registry::entries().any(|entry| entry.kind == Kind::Own);
+    let instruments = registry::entries().filter(measures);
+    instruments
+        .filter(|entry| match (entry.open)(&OpenOptions::default()) {
+            Ok(_) => true,
+            // A wrapper has nothing to wrap as long as the registry holds instruments only.
+            Err(Error::UnknownEngine { .. }) if !has_own_engines => false,
+            Err(error) => panic!("{}: {error}", entry.name),
+        })
+        .map(|entry| subject(entry, Value::Null, Durability::None))
+        .collect()
+}
+
+/// The name of the subject with default options.
+pub fn default_name(entry: &Entry, durability: Durability) -> String {
+    format!("{} {durability}", entry.name)
+}
+
+fn subjects_of(entry: &'static Entry) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for class in entry.capabilities.durability {
+        subjects.push(subject(entry, Value::Null, *class));
+        if let Some(options) = least_options(entry) {
+            subjects.push(subject(entry, options, *class));
+        }
+    }
+    let cases = CASES / u32::try_from(subjects.len()).unwrap_or(u32::MAX).max(1);
+    subjects.into_iter().map(|subject| subject.with_cases(cases)).collect()
+}
+
+/// Every option whose documented range is `least–greatest`, at the least, so that few records make many nodes, buckets or
+/// tables. Options named a limit stay: they are meant to refuse.
+fn least_options(entry: &Entry) -> Option<Value> {
+    let least = |option: &OptionDoc| -> Option<Value> {
+        let (least, _) = option.range.split_once('–')?;
+        let least = least.trim().replace(',', "");
+        let default: Value = serde_json::from_str(option.default).ok()?;
+        match default {
+            Value::Number(number) if number.is_u64() => least.parse::<u64>().ok().map(|least| json!(least)),
+            Value::String(_) => least.parse::<ByteSize>().ok().map(|_| json!(least)),
+            _ => None,
+        }
+    };
+    let set: Map<String, Value> = entry
+        .options
+        .iter()
+        .filter(|option| !option.name.contains("limit"))
+        .filter_map(|option| Some((option.name.to_owned(), least(option)?)))
+        .collect();
+    (!set.is_empty()).then_some(Value::Object(set))
+}
+
+fn subject(entry: &'static Entry, options: Value, durability: Durability) -> Subject {
+    let mut name = default_name(entry, durability);
+    if !options.is_null() {
+        name = format!("{name} {options}");
+    }
+    let without_directory = OpenOptions { options, durability, directory: None };
+    if durability == Durability::None && (entry.open)(&without_directory).is_ok() {
+        return Subject::new(name, move || open(entry, &without_directory));
+    }
+    let directories = Directories::new();
+    Subject::new(name, move || {
+        let directory = Some(directories.next());
+        open(entry, &OpenOptions { directory, ..without_directory.clone() })
+    })
+    .on_storage()
+}
+
+fn open(entry: &Entry, options: &OpenOptions) -> Box<dyn Engine> {
+    registry::open(entry.name, options).unwrap_or_else(|error| panic!("{} {options:?}: {error}", entry.name))
+}
+
+/// A directory for each engine opened; all are removed with their subject.
+struct Directories {
+    root: PathBuf,
+    opened: AtomicU64,
+}
+
+impl Directories {
+    fn new() -> Self {
+        static SUBJECTS: AtomicU64 = AtomicU64::new(0);
+        let subject = SUBJECTS.fetch_add(1, Relaxed);
+        let name = format!("conformance-{}-{subject}", std::process::id());
+        Self { root: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), opened: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> PathBuf {
+        let directory = self.root.join(self.opened.fetch_add(1, Relaxed).to_string());
+        fs::create_dir_all(&directory).expect("a directory for the engine");
+        directory
+    }
+}
+
+impl Drop for Directories {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the build directory, which is nobody's data.
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
