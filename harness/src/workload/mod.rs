@@ -28,3 +28,4 @@ mod random;
 mod sequence;
 pub mod stream;
 pub mod value;
+mod tests;
