@@ -1,1 +1,8 @@
 //! What people look at: HTML, charts, PNG.
+
+mod font;
+mod number;
+mod paint;
+mod png;
+mod scene;
+mod visible;
