@@ -1,5 +1,6 @@
 //! What people look at: HTML, charts, PNG.
 
+mod charts;
 mod font;
 mod number;
 mod paint;
