@@ -10,9 +10,9 @@
 //!   accessible by [`Latch::get_mut`] without any latch;
 //! - the life time: a node is freed by whoever holds its parent exclusively, when nobody else can hold it.
 //!
-//! This is hierarchical latching ("lock coupling" that keeps the path); R. Bayer and M. Schkolnick, *Concurrency of
-//! Operations on B-Trees* (1977), call it their first solution for readers, and the writers' optimistic first try
-//! their second.
+//! Latch coupling and the optimistic first try of writers are solutions 1 and 2 of R. Bayer and M. Schkolnick,
+//! *Concurrency of Operations on B-Trees* (1977). Unlike there, the latches above are kept to the end of the operation. Shared ones
+//! keep nobody waiting but a writer who must change the shape of just that branch.
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -6,8 +6,7 @@
 //! a node must be written between any two changes of its shape, except where single records are that large.
 //!
 //! The byte limit is soft: a leaf may hold one record of any length, a branch three children with separators of any
-//! length, and a separator that turns out longer than [`Limits::absorbs_split`] foresaw is taken nevertheless; the branch is then
-//! split at the next occasion. Order limits are exact.
+//! length, and a node is split in two only, so that a half may keep a very long entry beside others. Order limits are exact.
 
 use super::page::{INLINE_LIMIT_BYTES, RECORD_OVERHEAD_BYTES};
 

@@ -22,6 +22,7 @@ mod options;
 mod page;
 mod read;
 mod records;
+mod reshape;
 mod scan;
 mod split;
 mod stats;

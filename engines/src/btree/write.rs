@@ -6,6 +6,8 @@
 //!    more (split) or lose one (merge). Release everything and descend again, shared down to the parent of that
 //!    branch, the branch exclusively; below it no latch is needed. Look again, for the tree may have changed meanwhile:
 //!    if no branch down there absorbs the change any more, start over further up; at the root, at the latest, it always can.
+//! 3. A branch may have become too full in bytes, where its entry could not be foreseen (`reshape`): it is split
+//!    by a descent of its own.
 //!
 //! # Thread safety / Invariants
 //! See `latch` for the order of latches and why they cannot deadlock. The level of the exclusive latch rises with each new
@@ -13,14 +15,12 @@
 //! certain that the change ends within the subtree held exclusively; readers see all of it or nothing.
 
 use super::branch::Branch;
-use super::join::join_child;
 use super::latch::Latch;
 use super::leaf::{Attempt, Leaf};
 use super::limits::Limits;
 use super::node::Node;
-use super::split::{Split, split_branch, split_leaf};
+use super::reshape::{Reshape, Splitting};
 use super::stats::Counters;
-use std::mem::replace;
 
 /// One record to be written.
 #[derive(Clone, Copy, Debug)]
@@ -78,14 +78,23 @@ impl Path {
     }
 }
 
-/// A record on its way into a full leaf.
-struct Splitting<'a> {
-    key: &'a [u8],
-    value: &'a [u8],
-    /// Whether the leaf is the tree's last.
-    append: bool,
-    /// Branches at and above this level are not split.
-    splits_below: u8,
+/// What a descent is for.
+#[derive(Clone, Copy)]
+enum Task<'a> {
+    /// To write a record.
+    Write(&'a Write<'a>),
+    /// To split the branch above the key at a level, if it is too full.
+    Relieve { key: &'a [u8], level: u8 },
+}
+
+impl<'a> Task<'a> {
+    #[inline]
+    const fn key(&self) -> &'a [u8] {
+        match self {
+            Self::Write(write) => write.key,
+            Self::Relieve { key, .. } => key,
+        }
+    }
 }
 
 /// What a writer works with.
@@ -102,9 +111,19 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Applies a write. Tells whether the key was there.
     pub(super) fn write(&self, write: &Write<'_>) -> bool {
-        let mut exclusive_level = 0;
+        let mut overfull = Vec::new();
+        let existed = self.run(Task::Write(write), 0, &mut overfull);
+        while let Some(level) = overfull.pop() {
+            self.run(Task::Relieve { key: write.key, level }, level.saturating_add(1), &mut overfull);
+        }
+        existed
+    }
+
+    /// Descends until it is done.
+    #[inline]
+    fn run(&self, task: Task<'_>, mut exclusive_level: u8, overfull: &mut Vec<u8>) -> bool {
         loop {
-            match self.start(write, exclusive_level) {
+            match self.start(task, exclusive_level, overfull) {
                 Ok(existed) => return existed,
                 Err(level) => exclusive_level = level.max(exclusive_level.saturating_add(1)),
             }
@@ -112,54 +131,49 @@ impl Writer<'_> {
     }
 
     /// One descent that latches nodes exclusively from `exclusive_level` down. `Err`: the level that would do.
-    fn start(&self, write: &Write<'_>, exclusive_level: u8) -> Result<bool, u8> {
+    #[inline]
+    fn start(&self, task: Task<'_>, exclusive_level: u8, overfull: &mut Vec<u8>) -> Result<bool, u8> {
         let root = self.root.shared();
         if let Node::Branch(branch) = &*root
             && branch.level() > exclusive_level
         {
-            return self.descend(branch, write, exclusive_level, Path::START);
+            return self.descend(branch, task, exclusive_level, Path::START, overfull);
         }
         drop(root);
-        self.apply(&mut self.root.exclusive(), write, true, Path::START)
+        self.apply(&mut self.root.exclusive(), task, true, Path::START, overfull)
     }
 
     fn descend(
         &self,
         branch: &Branch,
-        write: &Write<'_>,
+        task: Task<'_>,
         exclusive_level: u8,
         mut path: Path,
+        overfull: &mut Vec<u8>,
     ) -> Result<bool, u8> {
-        let index = branch.index_of(write.key);
+        let index = branch.index_of(task.key());
         path.note(branch, index, self.limits);
         let child = branch.child(index);
         if branch.level() - 1 <= exclusive_level {
-            return self.apply(&mut child.exclusive(), write, false, path);
+            return self.apply(&mut child.exclusive(), task, false, path, overfull);
         }
         match &*child.shared() {
-            Node::Branch(branch) => self.descend(branch, write, exclusive_level, path),
+            Node::Branch(branch) => self.descend(branch, task, exclusive_level, path, overfull),
             Node::Leaf(_) => Err(ROOT),
         }
     }
 
-    /// Applies a write below a node that is held exclusively, if the change of shape ends there.
-    fn apply(&self, top: &mut Node, write: &Write<'_>, is_root: bool, mut path: Path) -> Result<bool, u8> {
-        let limits = self.limits;
+    /// Does the task below a node that is held exclusively, if the change of shape ends there.
+    fn apply(
+        &self,
+        top: &mut Node,
+        task: Task<'_>,
+        is_root: bool,
+        mut path: Path,
+        overfull: &mut Vec<u8>,
+    ) -> Result<bool, u8> {
         let top_level = top.level();
-        let alone = is_root && top_level == 0;
-        let attempt = {
-            let mut node = &mut *top;
-            loop {
-                match node {
-                    Node::Leaf(leaf) => break leaf.attempt(write, limits, alone),
-                    Node::Branch(branch) => {
-                        let index = branch.index_of(write.key);
-                        path.note(branch, index, limits);
-                        node = branch.child_mut(index);
-                    }
-                }
-            }
-        };
+        let attempt = self.attempt(top, task, is_root && top_level == 0, &mut path);
         let absorber = match attempt {
             Attempt::Done(existed) => return Ok(existed),
             Attempt::Overflow => path.absorbs_split,
@@ -168,64 +182,36 @@ impl Writer<'_> {
         if absorber > top_level && !is_root {
             return Err(absorber);
         }
-        // Neither an underflow nor the overflow of a replacement occurs for a key that is absent.
-        match (attempt, write.value) {
-            (Attempt::Overflow, Some(value)) => {
-                let splitting = Splitting {
-                    key: write.key,
-                    value,
-                    append: path.rightmost,
-                    splits_below: if is_root { ROOT } else { top_level },
-                };
-                let (split, existed) = self.split(top, &splitting);
-                if let Some(split) = split {
-                    grow(top, split, limits);
-                }
-                Ok(existed)
+        let mut reshape = Reshape { limits: self.limits, counters: self.counters, overfull };
+        let splitting = match task {
+            Task::Write(Write { key, value: Some(value), .. }) if attempt == Attempt::Overflow => {
+                Splitting::Leaf { key, value, append: path.rightmost }
             }
-            _ => {
-                self.shrink(top, write);
-                if is_root {
-                    collapse(top);
-                }
-                Ok(true)
+            Task::Relieve { key, level } => Splitting::Branch { key, level },
+            Task::Write(write) => {
+                reshape.shrink(top, is_root, write);
+                return Ok(true);
             }
-        }
+        };
+        Ok(reshape.split(top, is_root, &splitting))
     }
 
-    /// Sets a record in the full leaf below `node` and splits nodes upwards as far as necessary. Returns what `node` was
-    /// split into, and whether the key was there.
-    fn split(&self, node: &mut Node, splitting: &Splitting<'_>) -> (Option<Split>, bool) {
-        let Splitting { key, value, append, splits_below } = *splitting;
-        match node {
-            Node::Leaf(leaf) => {
-                let existed = leaf.get(key).is_some();
-                self.counters.count_split();
-                (Some(split_leaf(leaf, key, value, append, self.limits)), existed)
-            }
-            Node::Branch(branch) => {
-                let index = branch.index_of(key);
-                let (split, existed) = self.split(branch.child_mut(index), splitting);
-                let Some(split) = split else { return (None, existed) };
-                branch.insert(index, &split.separator, split.right, self.limits);
-                if branch.level() >= splits_below || self.limits.branch_fits(branch.len(), branch.used()) {
-                    return (None, existed);
+    /// Does the task if it leaves the shape alone, or finds out that it would not.
+    #[inline]
+    fn attempt(&self, top: &mut Node, task: Task<'_>, alone: bool, path: &mut Path) -> Attempt {
+        let mut node = top;
+        loop {
+            match (node, task) {
+                (Node::Leaf(leaf), Task::Write(write)) => return leaf.attempt(write, self.limits, alone),
+                (Node::Leaf(_), Task::Relieve { .. }) => return Attempt::Done(false),
+                (Node::Branch(branch), Task::Relieve { level, .. }) if branch.level() <= level => {
+                    let fits = self.limits.branch_fits(branch.len(), branch.used());
+                    return if fits { Attempt::Done(false) } else { Attempt::Overflow };
                 }
-                self.counters.count_split();
-                (Some(split_branch(branch, append, self.limits)), existed)
-            }
-        }
-    }
-
-    /// Makes the leaf below `node` smaller and joins underfull nodes with their neighbours on the way up.
-    fn shrink(&self, node: &mut Node, write: &Write<'_>) {
-        match node {
-            Node::Leaf(leaf) => leaf.shrink(write, self.limits),
-            Node::Branch(branch) => {
-                let index = branch.index_of(write.key);
-                self.shrink(branch.child_mut(index), write);
-                if branch.child_mut(index).is_underfull(self.limits) {
-                    join_child(branch, index, self.limits, self.counters);
+                (Node::Branch(branch), _) => {
+                    let index = branch.index_of(task.key());
+                    path.note(branch, index, self.limits);
+                    node = branch.child_mut(index);
                 }
             }
         }
@@ -272,23 +258,5 @@ fn with_leaf_below<R>(
     match &*child.shared() {
         Node::Branch(branch) => with_leaf_below(branch, key, upper, work),
         Node::Leaf(_) => None,
-    }
-}
-
-/// Puts a new root over the two halves of the old one.
-fn grow(root: &mut Node, split: Split, limits: &Limits) {
-    let level = root.level() + 1;
-    let left = replace(root, Node::Leaf(Leaf::new(limits)));
-    let mut branch = Branch::new(level, Box::new(Latch::new(left)), limits);
-    branch.insert(0, &split.separator, split.right, limits);
-    *root = Node::Branch(branch);
-}
-
-/// Removes a root that leads to one child only.
-fn collapse(root: &mut Node) {
-    while let Node::Branch(branch) = root
-        && let Some(child) = branch.take_only_child()
-    {
-        *root = child.into_inner();
     }
 }

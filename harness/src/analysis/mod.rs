@@ -1,1 +1,8 @@
 //! Pure functions from measurements to the figures that are shown.
+
+pub mod interval;
+pub mod percentile;
+pub mod ranking;
+pub mod spread;
+pub mod summary;
+pub mod warning;

@@ -3,6 +3,8 @@
 mod completions;
 mod engines;
 pub mod output;
+mod run;
+mod trial;
 mod workload;
 
 use crate::exit::Failure;
@@ -19,6 +21,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(run::Arguments),
+    #[command(hide = true)]
+    Trial(trial::Arguments),
     Engines(engines::Arguments),
     Completions(completions::Arguments),
     Workload(workload::Arguments),
@@ -27,6 +32,8 @@ enum Verb {
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Trial(arguments) => trial::run(&arguments),
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Verb::Workload(arguments) => workload::run(&arguments),

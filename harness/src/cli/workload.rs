@@ -1,13 +1,14 @@
 //! `harness workload`: what a workload file would run, which files there are, and the schema they follow.
 
-use crate::exit::{Exit, Failure};
+use super::output::{Format, print};
+use crate::exit::Failure;
 use crate::workload::diagnostic::grouped;
 use crate::workload::overrides::Overrides;
 use crate::workload::plan::{CellPlan, Plan};
-use crate::workload::{estimate, file, planner, schema, summary};
+use crate::workload::{estimate, file, schema, summary};
 use engines::entry::Entry;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Checks, lists and documents workload files
@@ -46,8 +47,8 @@ struct Check {
     /// Workload files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to tell it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// How it is told; json prints the plans as an array
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
     overrides: Overrides,
@@ -60,27 +61,15 @@ struct List {
     directory: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// The plans as a JSON array
-    Json,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
 /// Faults of the files, all of them in one message; or standard output that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
     match &arguments.verb {
-        Verb::Check(check) => self::check(check, &mut out),
-        Verb::List(list) => self::list(&list.directory, &mut out),
-        Verb::Schema => {
-            let text = schema::text().map_err(|error| Failure::new(Exit::Io, error.to_string()))?;
-            write!(out, "{text}").map_err(unwritten)
-        }
+        Verb::Check(arguments) => check(arguments),
+        Verb::List(arguments) => list(&arguments.directory),
+        Verb::Schema => print(&schema::text().map_err(unprintable)?),
     }
 }
 
@@ -117,31 +106,31 @@ fn together(failures: Vec<Failure>) -> Result<(), Failure> {
     Err(Failure::usage(format!("{number} files cannot be used\n{}", lines.join("\n"))))
 }
 
-fn unwritten(error: io::Error) -> Failure {
-    Failure::io("standard output cannot be written", &error)
+fn unprintable(error: serde_json::Error) -> Failure {
+    Failure::io("making JSON", &error.into())
 }
 
-fn check(arguments: &Check, out: &mut impl Write) -> Result<(), Failure> {
+fn check(arguments: &Check) -> Result<(), Failure> {
     let mut failures = Vec::new();
     let mut plans = Vec::new();
     for path in &arguments.files {
         match plan_file(path, &arguments.overrides) {
-            Ok(plan) if arguments.format == Format::Text => {
-                describe(&path.display().to_string(), &plan, out).map_err(unwritten)?;
-            }
-            Ok(plan) => plans.push(plan),
+            Ok(plan) => plans.push((path.display().to_string(), plan)),
             Err(failure) => failures.push(failure),
         }
     }
-    if arguments.format == Format::Json {
-        serde_json::to_writer_pretty(&mut *out, &plans).map_err(|error| unwritten(error.into()))?;
-        writeln!(out).map_err(unwritten)?;
-    }
+    print(&match arguments.format {
+        Format::Text => plans.iter().map(|(file, plan)| describe(file, plan)).collect::<String>(),
+        Format::Json => {
+            let plans: Vec<_> = plans.iter().map(|(_, plan)| plan).collect();
+            serde_json::to_string_pretty(&plans).map_err(unprintable)? + "\n"
+        }
+    })?;
     together(failures)
 }
 
 /// What the plan runs, in a few lines.
-fn describe(file: &str, plan: &Plan, out: &mut impl Write) -> io::Result<()> {
+fn describe(file: &str, plan: &Plan) -> String {
     let distinct = |of: fn(&CellPlan) -> String| {
         let mut names: Vec<String> = Vec::new();
         for name in plan.cells.iter().map(of) {
@@ -151,41 +140,34 @@ fn describe(file: &str, plan: &Plan, out: &mut impl Write) -> io::Result<()> {
         }
         names
     };
-    let (cells, trials) = (plan.cells.len(), plan.trials);
-    let engines = distinct(|cell| {
-        if cell.label == cell.engine {
-            cell.label.clone()
-        } else {
-            format!("{} ({})", cell.label, cell.engine)
-        }
+    let trials = plan.trials;
+    let cells = plan.cells.len() as u64;
+    let engines = distinct(|cell| match cell.label == cell.engine {
+        true => cell.label.clone(),
+        false => format!("{} ({})", cell.label, cell.engine),
     });
-    let threads = distinct(|cell| cell.threads.to_string());
-    let durability = distinct(|cell| cell.durability.to_string());
-    writeln!(out, "{file}: {}", plan.name)?;
+    let mut lines = vec![format!("{file}: {}", plan.name)];
+    let mut line = |heading: &str, text: String| lines.push(format!("  {heading:<11} {text}"));
     if !plan.description.is_empty() {
-        writeln!(out, "  {}", plan.description)?;
+        line("models", plan.description.clone());
     }
-    writeln!(out, "  cells       {cells}, {trials} {} each", if trials == 1 { "trial" } else { "trials" })?;
-    writeln!(out, "  engines     {}", engines.join(", "))?;
+    line("cells", format!("{cells}, {trials} {} each", if trials == 1 { "trial" } else { "trials" }));
+    line("engines", engines.join(", "));
     for left in &plan.left_out {
-        writeln!(out, "  left out    {}: {}", left.engine, left.reason)?;
+        line("left out", format!("{}: {}", left.engine, left.reason));
     }
-    writeln!(out, "  durability  {}", durability.join(", "))?;
-    writeln!(out, "  threads     {}", threads.join(", "))?;
-    writeln!(out, "  load        {}", summary::load(plan))?;
+    line("durability", distinct(|cell| cell.durability.to_string()).join(", "));
+    line("threads", distinct(|cell| cell.threads.to_string()).join(", "));
+    line("load", summary::load(plan));
     for phase in &plan.phases {
-        writeln!(out, "  phase       {}", summary::phase(phase))?;
+        line("phase", summary::phase(phase));
     }
-    let seconds = estimate::duration(plan).as_secs().max(1);
-    writeln!(
-        out,
-        "  time        about {} s for all {} trials",
-        grouped(seconds),
-        grouped(cells as u64 * u64::from(trials))
-    )
+    let seconds = grouped(estimate::duration(plan).as_secs().max(1));
+    line("time", format!("about {seconds} s for {} trials", grouped(cells * u64::from(trials))));
+    lines.join("\n") + "\n"
 }
 
-fn list(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
+fn list(directory: &Path) -> Result<(), Failure> {
     let unread =
         |error: io::Error| Failure::usage(format!("{}: cannot be listed: {error}", directory.display()));
     let mut paths = Vec::new();
@@ -203,19 +185,16 @@ fn list(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for path in &paths {
         let name = path.display().to_string();
-        let heading = bytes_of(path).and_then(|bytes| {
-            file::parse(&bytes)
-                .and_then(|spec| Ok((spec.name.value.clone(), planner::description(&spec.description)?)))
-                .map_err(|diagnostic| diagnostic.into_failure(&name))
-        });
+        let heading = bytes_of(path)
+            .and_then(|bytes| file::heading(&bytes).map_err(|diagnostic| diagnostic.into_failure(&name)));
         match heading {
-            Ok((workload, description)) => rows.push((workload, description)),
+            Ok(row) => rows.push(row),
             Err(failure) => failures.push(failure),
         }
     }
     let width = rows.iter().map(|(workload, _)| workload.chars().count()).max().unwrap_or_default();
-    for (workload, description) in &rows {
-        writeln!(out, "{workload:width$}  {description}").map_err(unwritten)?;
-    }
+    let table: String =
+        rows.iter().map(|(workload, description)| format!("{workload:width$}  {description}\n")).collect();
+    print(&table)?;
     together(failures)
 }

@@ -1,18 +1,24 @@
 //! A digest of a worker's operations, with checkpoints, so that streams of different lengths can be compared.
 
+use super::random::mix;
+
 /// Steps between the first checkpoints.
 const STRIDE: u64 = 4_096;
 /// The most checkpoints kept.
 const CHECKPOINTS: usize = 512;
 
-/// A chained digest: it changes with each operation and depends on all before.
+/// Independent chains; each takes every fourth operation, so that their multiplications overlap.
+const LANES: usize = 4;
+
+/// A chained digest: it changes with each operation and depends on all before and their order.
 ///
 /// A checkpoint is kept every 4,096 steps; whenever there would be more than 512, every other one is dropped and the
 /// stride doubles. Strides are thus powers of two times 4,096, and of two streams of different lengths the longer one's
 /// checkpoints, as far as the shorter one reaches, are among the shorter one's.
 #[derive(Clone, Debug)]
 pub struct Digest {
-    state: u64,
+    /// The chains; the first is the one that takes the next operation.
+    lanes: [u64; LANES],
     steps: u64,
     stride: u64,
     next: u64,
@@ -22,25 +28,44 @@ pub struct Digest {
 impl Digest {
     /// The digest of no operation.
     pub const fn new(start: u64) -> Self {
-        Self { state: start, steps: 0, stride: STRIDE, next: STRIDE, checkpoints: Vec::new() }
+        Self {
+            lanes: [start, start, start, start],
+            steps: 0,
+            stride: STRIDE,
+            next: STRIDE,
+            checkpoints: Vec::new(),
+        }
     }
 
-    /// Adds one operation, given as two words.
+    /// Adds operations, each given as two words.
     #[inline]
-    pub fn add(&mut self, first: u64, second: u64) {
-        let word = first.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            ^ second.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32);
-        // Multiplication by an odd number, xor and rotation are bijections: what differed once stays different.
-        self.state = (self.state ^ word).wrapping_mul(0xBF58_476D_1CE4_E5B9).rotate_left(29);
-        self.steps += 1;
-        if self.steps == self.next {
-            self.keep();
+    pub fn extend(&mut self, operations: impl Iterator<Item = (u64, u64)>) {
+        // The chains stay in registers in between.
+        let (mut lanes, mut steps) = (self.lanes, self.steps);
+        for (first, second) in operations {
+            let word = first.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                ^ second.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32);
+            // Multiplication by an odd number, xor and rotation are bijections: what differed once stays different.
+            let [lane, second, third, fourth] = lanes;
+            let lane = (lane ^ word).wrapping_mul(0xBF58_476D_1CE4_E5B9).rotate_left(29);
+            lanes = [second, third, fourth, lane];
+            steps += 1;
+            if steps == self.next {
+                (self.lanes, self.steps) = (lanes, steps);
+                self.keep();
+            }
         }
+        (self.lanes, self.steps) = (lanes, steps);
+    }
+
+    /// All chains in one word.
+    fn value(&self) -> u64 {
+        self.lanes.iter().fold(self.steps, |value, lane| mix(value ^ lane))
     }
 
     #[cold]
     fn keep(&mut self) {
-        self.checkpoints.push((self.steps, self.state));
+        self.checkpoints.push((self.steps, self.value()));
         if self.checkpoints.len() > CHECKPOINTS {
             self.stride *= 2;
             let stride = self.stride;
@@ -58,7 +83,7 @@ impl Digest {
     pub fn checkpoints(&self) -> Vec<(u64, u64)> {
         let mut all = self.checkpoints.clone();
         if all.last().is_none_or(|&(steps, _)| steps != self.steps) {
-            all.push((self.steps, self.state));
+            all.push((self.steps, self.value()));
         }
         all
     }

@@ -55,6 +55,16 @@ pub fn parse(bytes: &[u8]) -> Result<Spec, Diagnostic> {
     serde_saphyr::from_str_with_options(text, options()).map_err(Diagnostic::from)
 }
 
+/// The name and the description of a workload, for a list.
+///
+/// # Errors
+/// As [`parse`], or a description that does not show.
+pub fn heading(bytes: &[u8]) -> Result<(String, String), Diagnostic> {
+    let spec = parse(bytes)?;
+    planner::identifier(&spec.name, "workload")?;
+    Ok((spec.name.value, planner::description(&spec.description)?))
+}
+
 /// Limits against files that are made to hurt, and strictness against those that mean something else.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
@@ -85,9 +95,3 @@ fn not_utf8(bytes: &[u8], valid: usize) -> Diagnostic {
     let place = Place::File { line: line as u64, column: column as u64 };
     Diagnostic::new(place, format!("the file is not UTF-8: byte 0x{byte:02x}"))
 }
-
-#[cfg(test)]
-mod refused;
-
-#[cfg(test)]
-mod taken;

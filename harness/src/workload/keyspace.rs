@@ -20,10 +20,17 @@ const PREFIX: usize = 16;
 /// signed number.
 #[inline]
 pub fn fnv1a(number: u64) -> u64 {
-    let mut hash = 0xCBF2_9CE4_8422_2325u64;
-    for byte in number.to_le_bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211);
-    }
+    const PRIME: u64 = 1_099_511_628_211;
+    const PRIME_2: u64 = PRIME.wrapping_mul(PRIME);
+    let [a, b, c, d, rest @ ..] = number.to_le_bytes();
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    let hash = [a, b, c, d].into_iter().fold(0xCBF2_9CE4_8422_2325, step);
+    let hash = if number >> 32 == 0 {
+        // Four bytes of zero: four multiplications in one.
+        hash.wrapping_mul(PRIME_2.wrapping_mul(PRIME_2))
+    } else {
+        rest.into_iter().fold(hash, step)
+    };
     hash.cast_signed().unsigned_abs()
 }
 
@@ -147,7 +154,7 @@ fn digits(number: u64) -> [u8; DIGITS] {
     if let (Some(head), Some((first, second))) =
         (head.first_chunk_mut::<4>(), tail.split_first_chunk_mut::<8>())
     {
-        *head = ((eight_digits(high) >> 32) as u32).to_le_bytes();
+        *head = four_digits(high).to_le_bytes();
         *first = eight_digits(middle).to_le_bytes();
         if let Some(second) = second.first_chunk_mut::<8>() {
             *second = eight_digits(low).to_le_bytes();
@@ -168,6 +175,15 @@ const fn eight_digits(number: u32) -> u64 {
     let tens = ((quarters * 103) >> 10) & 0x000F_000F_000F_000F;
     let all = tens | ((quarters - tens * 10) << 8);
     all | 0x3030_3030_3030_3030
+}
+
+/// The four ASCII digits of a number below 10⁴, the first in the lowest byte.
+#[inline]
+const fn four_digits(number: u32) -> u32 {
+    let hundreds = (number * 10_486) >> 20;
+    let halves = hundreds | ((number - hundreds * 100) << 16);
+    let tens = ((halves * 103) >> 10) & 0x000F_000F;
+    (tens | ((halves - tens * 10) << 8)) | 0x3030_3030
 }
 
 #[cfg(test)]
@@ -221,6 +237,7 @@ mod tests {
     #[test]
     fn every_group_of_digits_is_right() {
         for number in 0..10_000u32 {
+            assert_eq!(four_digits(number).to_le_bytes().as_slice(), format!("{number:04}").as_bytes());
             for number in [number, number * 10_000, number * 10_000 + number] {
                 assert_eq!(eight_digits(number).to_le_bytes().as_slice(), format!("{number:08}").as_bytes());
             }

@@ -28,3 +28,5 @@ pub mod value;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use super::limits::{
     DEFAULT_CHECK_ONE_IN, DEFAULT_PREFIX, DEFAULT_RECORDS, DEFAULT_REQUEST, DEFAULT_SCAN_MAX,
     DEFAULT_SCAN_MIN, DEFAULT_SEED, DEFAULT_THREADS, DEFAULT_TRIALS, DEFAULT_VALUE_BYTES,
     DEFAULT_ZERO_PADDING, MAX_BUCKETS, MAX_DESCRIPTION_CHARS, MAX_ENGINES, MAX_NAME_CHARS, MAX_ONE_IN,
-    MAX_OPERATIONS, MAX_PHASES, MAX_PREFIX_BYTES, MAX_RECORDS, MAX_SCAN_LENGTH, MAX_TRIALS, MAX_VALUE_BYTES,
+    MAX_OPERATIONS, MAX_PHASES, MAX_PREFIX_BYTES, MAX_RECORDS, MAX_SCAN_LENGTH, MAX_THREADS, MAX_TRIALS, MAX_VALUE_BYTES,
     MAX_ZERO_PADDING,
 };
 use super::literal::{Bytes, Count, DurabilityClass, FromLiteral, Literal, Many, Number, TimeSpan};
@@ -42,7 +42,7 @@ pub struct Spec {
     pub durability: Given<Many<DurabilityClass>>,
     /// Worker threads, 1 to 1,024; a list makes a cell of each.
     #[serde(default)]
-    #[schemars(extend("default" = DEFAULT_THREADS))]
+    #[schemars(schema_with = "threads_schema", extend("default" = DEFAULT_THREADS))]
     pub threads: Given<Many<Count>>,
     /// Measured runs of each cell.
     #[serde(default)]
@@ -423,6 +423,14 @@ impl<'de> Visitor<'de> for ScanLengthVisitor {
         self.visit_u64(Count::from_literal(Literal::Integer(i128::from(value))).map_err(E::custom)?.0)
     }
 
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<ScanLengthSpec, E> {
+        self.visit_u64(Count::from_literal(Literal::Float(value)).map_err(E::custom)?.0)
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<ScanLengthSpec, E> {
+        self.visit_u64(Count::from_literal(Literal::Text(value)).map_err(E::custom)?.0)
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ScanLengthSpec, A::Error> {
         ScanLengthMapping::deserialize(MapAccessDeserializer::new(map)).map(ScanLengthSpec)
     }
@@ -452,12 +460,19 @@ macro_rules! schema {
     };
 }
 
+/// Thread counts with their range.
+fn threads_schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut count = generator.subschema_for::<Count>();
+    count.insert("minimum".to_owned(), 1.into());
+    count.insert("maximum".to_owned(), MAX_THREADS.into());
+    Many::<Count>::schema_of(count, generator)
+}
+
 schema!(EngineList, "EngineList", generator => {
-    let engine = generator.subschema_for::<EngineSpec>();
-    json_schema!({ "anyOf": [
-        { "type": "string", "description": "`all`, or the name of one engine." },
-        { "type": "array", "items": engine, "minItems": 1, "maxItems": MAX_ENGINES },
-    ] })
+    let mut list = generator.subschema_for::<Vec<EngineSpec>>();
+    list.insert("minItems".to_owned(), 1.into());
+    list.insert("maxItems".to_owned(), MAX_ENGINES.into());
+    json_schema!({ "anyOf": [{ "type": "string", "description": "`all`, or the name of one engine." }, list] })
 });
 schema!(EngineSpec, "EngineSpec", generator => {
     let mapping = generator.subschema_for::<EngineMapping>();
@@ -466,5 +481,8 @@ schema!(EngineSpec, "EngineSpec", generator => {
 schema!(OptionsSpec, "OptionsSpec", _generator => json_schema!({ "type": "object" }));
 schema!(ScanLengthSpec, "ScanLengthSpec", generator => {
     let mapping = generator.subschema_for::<ScanLengthMapping>();
-    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": MAX_SCAN_LENGTH }, mapping] })
+    let mut number = generator.subschema_for::<Count>();
+    number.insert("minimum".to_owned(), 1.into());
+    number.insert("maximum".to_owned(), MAX_SCAN_LENGTH.into());
+    json_schema!({ "anyOf": [number, mapping] })
 });

@@ -151,10 +151,10 @@ impl OperationStream {
             }
         }
         self.version += self.version_step * count as u64;
-        for operation in &block.operations {
+        self.digest.extend(block.operations.iter().map(|operation| {
             let lengths = (u64::from(operation.value_len) << 32) ^ u64::from(operation.scan_length);
-            self.digest.add(operation.record ^ ((operation.kind as u64) << 56), lengths);
-        }
+            (operation.record ^ ((operation.kind as u64) << 56), lengths)
+        }));
         count
     }
 

@@ -4,6 +4,7 @@ use super::cells::key_bytes;
 use super::diagnostic::grouped;
 use super::operation::OperationKind;
 use super::plan::{Bound, KeyOrder, PhasePlan, Plan, RequestDistribution, SizeDistribution};
+use super::size::greatest;
 
 /// The load in a line: records, keys, values.
 pub fn load(plan: &Plan) -> String {
@@ -12,7 +13,7 @@ pub fn load(plan: &Plan) -> String {
         KeyOrder::Ordered => "ordered",
     };
     let (records, key) = (grouped(plan.records), key_bytes(&plan.key));
-    format!("{records} records, {order} keys of at most {key} B, values of {} B", size(&plan.value.size))
+    format!("{records} records, {order} keys of at most {key} B, values of {}", size(&plan.value.size, "B"))
 }
 
 /// A phase in a line: its name, bound, mix and distribution.
@@ -32,7 +33,7 @@ pub fn phase(phase: &PhasePlan) -> String {
     let scans = if phase.mix.scan > 0.0 {
         let direction = if phase.scan.reverse { ", downwards" } else { "" };
         let keys = if phase.scan.keys_only { ", keys only" } else { "" };
-        format!("; scans of {} records{direction}{keys}", size(&phase.scan.length))
+        format!("; scans of {}{direction}{keys}", size(&phase.scan.length, "records"))
     } else {
         String::new()
     };
@@ -58,15 +59,15 @@ pub fn request(distribution: &RequestDistribution) -> String {
     }
 }
 
-/// A distribution of sizes as people name it.
-pub fn size(distribution: &SizeDistribution) -> String {
+/// A distribution of sizes as people name it, with the unit of the sizes.
+pub fn size(distribution: &SizeDistribution, unit: &str) -> String {
+    let range = |min: u64, max: u64, name: &str| format!("{}–{} {unit} ({name})", grouped(min), grouped(max));
     match distribution {
-        SizeDistribution::Constant { value } => grouped(*value),
-        SizeDistribution::Uniform { min, max } => format!("{}–{} (uniform)", grouped(*min), grouped(*max)),
-        SizeDistribution::Zipfian { min, max } => format!("{}–{} (zipfian)", grouped(*min), grouped(*max)),
-        SizeDistribution::Histogram { block_size, weights } => {
-            let most = block_size.saturating_mul(weights.len() as u64);
-            format!("{}–{} (histogram)", grouped(*block_size), grouped(most))
+        SizeDistribution::Constant { value } => format!("{} {unit}", grouped(*value)),
+        SizeDistribution::Uniform { min, max } => range(*min, *max, "uniform"),
+        SizeDistribution::Zipfian { min, max } => range(*min, *max, "zipfian"),
+        SizeDistribution::Histogram { block_size, .. } => {
+            range(*block_size, greatest(distribution), "histogram")
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A value starts with up to four words of eight bytes, little-endian, as many as fit: the *check word*, the *version*, the
 //! *link* and the *record*. The rest is the filling: a slice of a pool of bytes made beforehand, from a place that
-//! follows from record, version and length, so that writing a value is one copy and checking it one comparison.
+//! follows from record, version and length, so that writing a value is one copy and checking it one comparison. Successive
+//! versions (in the load: records) take successive slices, so that the processor fetches the pool ahead.
 //!
 //! | length | what can be told |
 //! |---|---|
@@ -19,7 +20,7 @@ use super::random::{Aspect, generator, mix};
 use rand_xoshiro::rand_core::Rng;
 use thiserror::Error;
 
-/// Bytes of the pool. A compressor's window over many values should rarely meet one slice twice.
+/// Places in the pool that a slice may start at. A compressor's window over many values should rarely meet one twice.
 const POOL: usize = 1 << 20;
 /// Bytes of filling taken from one place of the pool.
 const PIECE: usize = 1 << 16;
@@ -30,6 +31,11 @@ const WORD: usize = 8;
 /// Least length of a value with a version.
 const LEAST_SEALED: usize = 2 * WORD;
 
+/// Bits of a version that hold the step.
+const STEP_BITS: u32 = 44;
+/// Bits of a version that hold the worker.
+const WORKER_BITS: u32 = 12;
+
 /// The version of a loaded record.
 pub const LOADED: u64 = 0;
 /// What [`ValuePool::check`] returns for a value too short to hold its version.
@@ -37,12 +43,12 @@ pub const UNKNOWN_VERSION: u64 = u64::MAX;
 /// The most phases that versions can tell apart.
 pub const MAX_PHASES: usize = 254;
 /// The most workers that versions can tell apart.
-pub const MAX_WORKERS: u32 = 1 << 12;
+pub const MAX_WORKERS: u32 = 1 << WORKER_BITS;
 
 /// The version that operation `step` of a worker in a phase writes.
 #[inline]
 pub const fn version(phase: usize, worker: u32, step: u64) -> u64 {
-    ((phase as u64 + 1) << 56) | ((worker as u64) << 44) | step
+    ((phase as u64 + 1) << (STEP_BITS + WORKER_BITS)) | ((worker as u64) << STEP_BITS) | step
 }
 
 /// What is wrong with a value.
@@ -122,7 +128,7 @@ impl ValuePool {
     /// The pool of a plan: it follows from its seed and its compressibility.
     pub fn new(plan: &Plan) -> Self {
         let mut random = generator(plan.seed, 0, 0, Aspect::Filling);
-        let mut bytes = vec![0; POOL].into_boxed_slice();
+        let mut bytes = vec![0; POOL + PIECE].into_boxed_slice();
         let repeated = (plan.value.compressibility.clamp(0.0, 1.0) * GRAIN as f64).round() as usize;
         for grain in bytes.chunks_mut(GRAIN) {
             let (head, tail) = grain.split_at_mut(repeated);
@@ -134,18 +140,13 @@ impl ValuePool {
 
     /// The filling of a value, piece by piece.
     #[inline]
-    fn pieces(&self, seal: u64, bytes: usize) -> impl Iterator<Item = &[u8]> {
-        let mut left = bytes;
-        let mut place = seal;
-        std::iter::from_fn(move || {
-            if left == 0 {
-                return None;
-            }
-            let len = left.min(PIECE);
-            left -= len;
-            let start = ((u128::from(place) * (POOL - PIECE) as u128) >> 64) as usize;
-            place = mix(place);
-            self.bytes.get(start..start + len)
+    fn pieces(&self, record: u64, version: u64, len: usize, bytes: usize) -> impl Iterator<Item = &[u8]> {
+        let number = if version == LOADED { record } else { version };
+        // An odd distance reaches every place; phases and workers start at places of their own.
+        let first = number.wrapping_mul(len as u64 | 1).wrapping_add(mix(version >> STEP_BITS)) as usize;
+        (0..bytes).step_by(PIECE).filter_map(move |from| {
+            let start = first.wrapping_add(from) % POOL;
+            self.bytes.get(start..start + (bytes - from).min(PIECE))
         })
     }
 
@@ -164,7 +165,7 @@ impl ValuePool {
         }
         let bytes = header_bytes(len);
         out.extend_from_slice(header.get(..bytes).unwrap_or_default());
-        for piece in self.pieces(seal, len - bytes) {
+        for piece in self.pieces(record, version, len, len - bytes) {
             out.extend_from_slice(piece);
         }
     }
@@ -181,18 +182,16 @@ impl ValuePool {
                 false => Err(ValueFault::Filling { at: 0 }),
             };
         };
-        let fits = |record: u64| {
-            let seal = seal(record, header.version, length);
-            (header.check == seal ^ mix(header.link.unwrap_or(0))).then_some(seal)
-        };
-        let Some(seal) = fits(record).filter(|_| header.record.is_none_or(|found| found == record)) else {
-            return Err(match header.record.filter(|&other| other != record && fits(other).is_some()) {
+        let fits =
+            |record| header.check == seal(record, header.version, length) ^ mix(header.link.unwrap_or(0));
+        if !fits(record) || header.record.is_some_and(|found| found != record) {
+            return Err(match header.record.filter(|&other| other != record && fits(other)) {
                 Some(record) => ValueFault::Foreign { record },
                 None => ValueFault::Header { length },
             });
-        };
+        }
         let mut rest = value.get(header.bytes..).unwrap_or_default();
-        for piece in self.pieces(seal, rest.len()) {
+        for piece in self.pieces(record, header.version, length, rest.len()) {
             let Some((found, after)) = rest.split_at_checked(piece.len()) else { break };
             if found != piece {
                 return Err(ValueFault::Filling { at: length - rest.len() });

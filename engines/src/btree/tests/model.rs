@@ -73,6 +73,21 @@ fn run(name: &str, tree: &BTree, seed: u64, steps: u32) {
             assert_same(tree, &model);
         }
     }
+    for n in 0..6_000 {
+        let (key, value) = (key(&mut rng, 9_000), vec![0; n % 30]);
+        tree.set(&key, &value).unwrap();
+        model.insert(key, value);
+    }
+    assert_same(tree, &model);
+    let mut deleted = 0;
+    while model.len() > 1_000 {
+        let key = key(&mut rng, 9_000);
+        assert_eq!(tree.delete(&key).unwrap(), Existence::from(model.remove(&key).is_some()), "{name}");
+        deleted += 1;
+        if deleted % 1_000 == 0 {
+            assert_same(tree, &model);
+        }
+    }
     assert_same(tree, &model);
     let keys: Vec<Vec<u8>> = (0..500).map(|_| key(&mut rng, 3000)).collect();
     let mut values = GetBuffer::new();

@@ -133,3 +133,48 @@ fn a_broken_tree_is_found_out() {
     assert!(broken(branch(1, &["b", "c", "d"], children())).contains("4 children"));
     assert!(broken(branch(1, &["b"], vec![leaf(&["a"]), leaf(&["b", "c", "d", "e"])])).contains("too full"));
 }
+
+#[test]
+fn a_branch_that_loses_its_prefix_is_split() {
+    for records in [300_u32, 1_000, 3_000] {
+        for edge in ["a", "z", "prefix/prefix/prefix/prefix/a", "prefix/prefix/prefix/prefix/z"] {
+            let tree = with_size(512);
+            let mut model = Model::new();
+            let middle =
+                (0..records).map(|n| format!("prefix/prefix/prefix/prefix/prefix/prefix/prefix/{n:08}"));
+            for key in middle.chain((0..100).map(|n| format!("{edge}{:08}", n * 7919 % 100))) {
+                tree.set(key.as_bytes(), b"some value").unwrap();
+                model.insert(key.into_bytes(), b"some value".to_vec());
+                if model.len() as u32 > records {
+                    tree.validate().unwrap();
+                }
+            }
+            assert_same(&tree, &model);
+        }
+    }
+}
+
+/// Leaves, branches and bytes by a plain walk.
+fn walk(node: &Node, sums: &mut (f64, f64, u64)) {
+    sums.2 += node.memory_bytes() as u64;
+    match node {
+        Node::Leaf(_) => sums.0 += 1.0,
+        Node::Branch(branch) => {
+            sums.1 += 1.0;
+            (0..branch.len()).for_each(|index| walk(&branch.child(index).shared(), sums));
+        }
+    }
+}
+
+#[test]
+fn figures_agree_with_a_plain_walk() {
+    for (name, tree) in trees() {
+        for n in 0..3_000_u32 {
+            tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), &vec![0; n as usize % 200]).unwrap();
+        }
+        let mut sums = (0.0, 0.0, 0);
+        walk(&tree.root.shared(), &mut sums);
+        let figures = (detail(&tree, "leaves"), detail(&tree, "branches"), tree.stats().memory_bytes);
+        assert_eq!(figures, sums, "{name}");
+    }
+}

@@ -9,6 +9,9 @@ mod check;
 mod histogram;
 mod inflate;
 
+#[cfg(test)]
+pub(crate) use inflate::inflate_zlib;
+
 use super::model::{Environment, Memory, OperationResult, Phase, SweepResult, Trial, Verification, Worker};
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::Plan;
@@ -42,13 +45,13 @@ impl WireError {
 }
 
 /// What every file of ours starts with.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Header {
     schema_version: String,
     kind: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Document<T> {
     schema_version: String,
     kind: String,
@@ -60,7 +63,7 @@ const SWEEP: &str = "sweep";
 const TRIAL: &str = "trial";
 const ENVIRONMENT: &str = "environment";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct WireSweep {
     complete: bool,
     started_unix_seconds: u64,
@@ -116,7 +119,7 @@ struct WireOperations {
 
 /// One trial as one line of text, as it travels from the process that ran it.
 pub fn encode_trial(trial: &Trial) -> String {
-    encode(TRIAL, &WireTrial::from(trial), false)
+    json(&document(TRIAL, WireTrial::from(trial)))
 }
 
 /// The trial in a text made by [`encode_trial`].
@@ -130,17 +133,21 @@ pub fn decode_trial(text: &str) -> Result<Trial, WireError> {
     Ok(trial)
 }
 
-/// A sweep as the text of a result file.
+/// A sweep as the text of a result file: a line for each trial, so that people can read it and tools can compare lines.
 pub fn encode_sweep(sweep: &SweepResult) -> String {
-    let wire = WireSweep {
-        complete: sweep.complete,
-        started_unix_seconds: sweep.started_unix_seconds,
-        elapsed_seconds: sweep.elapsed_seconds,
-        environment: sweep.environment.clone(),
-        plan: sweep.plan.clone(),
-        trials: sweep.trials.iter().map(WireTrial::from).collect(),
-    };
-    encode(SWEEP, &wire, true)
+    let trials: Vec<String> = sweep.trials.iter().map(|trial| json(&WireTrial::from(trial))).collect();
+    let fields = [
+        ("schema_version", json(&SCHEMA_VERSION)),
+        ("kind", json(&SWEEP)),
+        ("complete", json(&sweep.complete)),
+        ("started_unix_seconds", json(&sweep.started_unix_seconds)),
+        ("elapsed_seconds", json(&sweep.elapsed_seconds)),
+        ("environment", json(&sweep.environment)),
+        ("plan", json(&sweep.plan)),
+        ("trials", format!("[\n{}\n]", trials.join(",\n"))),
+    ];
+    let fields = fields.map(|(name, value)| format!("\"{name}\": {value}"));
+    format!("{{\n{}\n}}\n", fields.join(",\n"))
 }
 
 /// The sweep in the text of a result file.
@@ -166,30 +173,32 @@ pub fn decode_sweep(text: &str) -> Result<SweepResult, WireError> {
 
 /// The environment as the text of `environment.json`.
 pub fn encode_environment(environment: &Environment) -> String {
-    encode(ENVIRONMENT, environment, true)
+    serde_json::to_string_pretty(&document(ENVIRONMENT, environment)).unwrap_or_default() + "\n"
 }
 
-/// Whether a text is a sweep of ours, of any version; decides what may be overwritten.
-pub fn is_sweep(text: &str) -> bool {
-    is_kind(text, SWEEP)
+/// Whether a text, or the beginning of one, is a sweep of ours of any version; decides what may be overwritten.
+pub fn is_sweep(beginning: &str) -> bool {
+    is_kind(beginning, SWEEP)
 }
 
-/// Whether a text is an environment of ours, of any version; decides what may be overwritten.
-pub fn is_environment(text: &str) -> bool {
-    is_kind(text, ENVIRONMENT)
+/// Whether a text, or the beginning of one, is an environment of ours of any version; decides what may be overwritten.
+pub fn is_environment(beginning: &str) -> bool {
+    is_kind(beginning, ENVIRONMENT)
 }
 
-fn is_kind(text: &str, kind: &str) -> bool {
-    serde_json::from_str::<Header>(text).is_ok_and(|header| header.kind == kind)
+fn is_kind(beginning: &str, kind: &str) -> bool {
+    let dense: String = beginning.chars().filter(|letter| !letter.is_ascii_whitespace()).take(200).collect();
+    dense.starts_with("{\"schema_version\":\"") && dense.contains(&format!("\"kind\":\"{kind}\""))
 }
 
 /// Serialization to memory fails only for maps whose keys are not strings; there are none here. Were it to fail, the empty
 /// text is refused by every reader and by the check before a file is written.
-fn encode<T: Serialize>(kind: &str, content: &T, pretty: bool) -> String {
-    let document = Document { schema_version: SCHEMA_VERSION.to_owned(), kind: kind.to_owned(), content };
-    let text =
-        if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
-    text.unwrap_or_default()
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn document<T>(kind: &str, content: T) -> Document<T> {
+    Document { schema_version: SCHEMA_VERSION.to_owned(), kind: kind.to_owned(), content }
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(kind: &str, text: &str) -> Result<T, WireError> {

@@ -3,6 +3,9 @@
 //! A. J. Walker 1977, built in linear time as M. D. Vose 1991 describes: as many slots as items, each shared by at most
 //! two items, so that a draw is one multiplication, one comparison and one load.
 
+use crate::workload::random::threshold;
+use std::hint::select_unpredictable;
+
 /// One slot: item *i* below the threshold, the alias from there on.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -33,7 +36,7 @@ impl AliasTable {
         while let (Some(less), Some(more)) = (small.pop(), large.pop()) {
             let share = shares.get(less as usize).copied().unwrap_or(1.0);
             if let Some(slot) = slots.get_mut(less as usize) {
-                *slot = Slot { threshold: super::super::random::threshold(share), alias: more };
+                *slot = Slot { threshold: threshold(share), alias: more };
             }
             let Some(rest) = shares.get_mut(more as usize) else { continue };
             *rest -= 1.0 - share;
@@ -50,11 +53,9 @@ impl AliasTable {
         let index = (product >> 64) as usize;
         match self.slots.get(index) {
             Some(slot) => {
-                if (product as u64) < slot.threshold {
-                    index
-                } else {
-                    slot.alias as usize
-                }
+                // Either way as likely: a jump would be mispredicted half of the time.
+                let own = (product as u64) < slot.threshold;
+                select_unpredictable(own, index, slot.alias as usize)
             }
             None => 0,
         }

@@ -3,6 +3,7 @@
 //! As YCSB's `HotspotIntegerGenerator`: the hot records are the first ⌊n · fraction⌋.
 
 use crate::workload::random::{Random, below, unit};
+use std::hint::select_unpredictable;
 
 /// A sampler of record numbers.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +28,8 @@ impl Hotspot {
     /// A record number.
     #[inline]
     pub fn sample(&self, random: &mut Random) -> u64 {
-        if unit(random) < self.operation_fraction {
-            below(random, self.hot)
-        } else {
-            self.hot + below(random, self.cold)
-        }
+        let hot = unit(random) < self.operation_fraction;
+        let (start, count) = select_unpredictable(hot, (0, self.hot), (self.hot, self.cold));
+        start + below(random, count)
     }
 }

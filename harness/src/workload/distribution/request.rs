@@ -141,15 +141,16 @@ impl Requests {
     pub fn fill(&mut self, random: &mut Random, kinds: &[OperationKind], records: &mut [u64]) {
         match &mut self.sampler {
             Sampler::Nothing => records.fill(0),
-            Sampler::Uniform(uniform) => each(records, || uniform.sample(random)),
+            Sampler::Uniform(uniform) => each(random, records, |random| uniform.sample(random)),
             Sampler::Zipfian(zipfian, scatter) => {
-                each(records, || zipfian.sample(random));
+                each(random, records, |random| zipfian.sample(random));
+                let scatter = *scatter;
                 for record in records.iter_mut() {
                     *record = scatter.record(*record);
                 }
             }
-            Sampler::Hotspot(hotspot) => each(records, || hotspot.sample(random)),
-            Sampler::Sequential(sequential) => each(records, || sequential.sample()),
+            Sampler::Hotspot(hotspot) => each(random, records, |random| hotspot.sample(random)),
+            Sampler::Sequential(sequential) => records.fill_with(|| sequential.sample()),
             Sampler::YcsbZipfian(_) | Sampler::Latest(_) | Sampler::Exponential(_) => {
                 self.fill_growing(random, kinds, records);
                 return;
@@ -182,11 +183,14 @@ impl Requests {
     }
 }
 
+/// Draws every record, with the generator in registers.
 #[inline]
-fn each(records: &mut [u64], mut draw: impl FnMut() -> u64) {
+fn each(random: &mut Random, records: &mut [u64], draw: impl Fn(&mut Random) -> u64) {
+    let mut local = random.clone();
     for record in records {
-        *record = draw();
+        *record = draw(&mut local);
     }
+    *random = local;
 }
 
 /// The record of an age: the worker's own inserts first, then the loaded records from the last to the first.

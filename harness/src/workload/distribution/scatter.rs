@@ -8,6 +8,8 @@
 //!
 //! Each step is a bijection of 0..n, hence so is the whole, without a division, a branch that depends on the number, or a retry.
 
+use std::hint::select_unpredictable;
+
 /// The bijection of 0..n; it depends on n alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Scatter {
@@ -45,7 +47,13 @@ impl Scatter {
     fn lattice(&self, rank: u64) -> u64 {
         let quotient = ((u128::from(rank) * u128::from(self.factor_by_count)) >> 64) as u64;
         let rest = rank.wrapping_mul(self.factor).wrapping_sub(quotient.wrapping_mul(self.count));
-        if rest >= self.count { rest - self.count } else { rest }
+        self.wrap(rest)
+    }
+
+    /// A number below twice the count, modulo the count.
+    #[inline]
+    fn wrap(&self, number: u64) -> u64 {
+        select_unpredictable(number >= self.count, number.wrapping_sub(self.count), number)
     }
 
     #[inline]
@@ -56,7 +64,7 @@ impl Scatter {
         mixed ^= mixed >> self.shift;
         mixed = mixed.wrapping_mul(second) & self.mask;
         mixed ^= mixed >> self.shift;
-        if number < self.low { mixed } else { number }
+        select_unpredictable(number < self.low, mixed, number)
     }
 
     /// The record of a rank below `count`.
@@ -64,8 +72,7 @@ impl Scatter {
     pub fn record(&self, rank: u64) -> u64 {
         let lattice = self.lattice(rank);
         let once = self.mix(lattice, 0x2545_F491_4F6C_DD1D, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB);
-        let turned = once + self.turn;
-        let turned = if turned >= self.count { turned - self.count } else { turned };
+        let turned = self.wrap(once + self.turn);
         self.mix(turned, 0x9E37_79B9_7F4A_7C15, 0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
     }
 }

@@ -13,7 +13,7 @@ use rand_xoshiro::rand_core::Rng;
 /// Ranks that stand alone.
 const SINGLES: u64 = 256;
 /// Segments in each doubling of the rank.
-const SEGMENTS_PER_DOUBLING: i32 = 8;
+const SEGMENTS_PER_DOUBLING: i32 = 16;
 
 /// Consecutive ranks, drawn evenly and thinned out by rejection.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl Zipfian {
     }
 
     /// A rank from 0, the most likely.
-    #[inline]
+    #[inline(always)]
     pub fn sample(&self, random: &mut Random) -> u64 {
         loop {
             let segment = self.table.sample(random.next_u64());

@@ -1,7 +1,7 @@
 //! What a file that is taken means: every field, every default, and what flags change.
 
-use super::plan;
-use crate::workload::fake::ENGINES;
+use super::fake::ENGINES;
+use crate::workload::file::plan;
 use crate::workload::overrides::Overrides;
 use crate::workload::plan::{
     Bound, KeyOrder, LatencyMode, Mix, Plan, RequestDistribution, ScanPlan, SizeDistribution,

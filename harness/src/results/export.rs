@@ -1,0 +1,170 @@
+//! Results as CSV (RFC 4180), one line a figure's owner, for spreadsheets and scripts.
+//!
+//! `summary.csv` has one line for each phase, cell and kind of operation:
+//!
+//! | column | meaning |
+//! |---|---|
+//! | `workload`, `phase`, `engine`, `durability`, `threads` | what was run; the engine `null` is the harness's own cost |
+//! | `trials` | trials that finished the phase |
+//! | `operation` | the kind of operation |
+//! | `throughput_{median,min,max}_ops_per_second` | of all kinds together, over trials; workers' in-block rates added up |
+//! | `busy_ns_per_operation` | time in timed blocks for one operation of one worker, median over trials |
+//! | `share` | of all operations of the phase, 0 to 1 |
+//! | `ok`, `missed`, `checked`, `wrong`, `failed` | operations, over all trials |
+//! | `hit_rate` | 0 to 1; empty for inserts and scans |
+//! | `records_scanned` | records that scans returned |
+//! | `latency_samples` | operations that were timed, over all trials |
+//! | `latency_{min,p50,p90,p99,p99.9,max}_ns` | service time, from the samples of all trials together |
+//! | `memory_bytes_per_record` | growth of the resident size by the load, median over trials |
+//!
+//! `series.csv` has one line for each 100 ms of each phase of each trial: the same first columns, `trial` (from 0),
+//! `start_seconds` of the bin from the phase's start, and `operations` finished in it.
+
+use super::model::{NULL_LABEL, SERIES_BIN_SECONDS, SweepResult};
+use crate::analysis::percentile::{Percentile, SHOWN};
+use crate::analysis::summary::{Summary, summarize};
+use crate::exit::{Exit, Failure};
+use csv::Writer;
+use engines::Durability;
+
+/// What every CSV file of ours begins with.
+pub const FIRST_COLUMNS: &str = "workload,phase,engine,durability,threads,";
+
+/// The figures of every cell.
+///
+/// # Errors
+/// Never in practice: memory is written to.
+pub fn summary_csv(sweep: &SweepResult) -> Result<Vec<u8>, Failure> {
+    let mut header: Vec<String> = FIRST_COLUMNS.trim_end_matches(',').split(',').map(str::to_owned).collect();
+    let columns = "trials operation throughput_median_ops_per_second throughput_min_ops_per_second \
+        throughput_max_ops_per_second busy_ns_per_operation share ok missed checked wrong failed hit_rate records_scanned \
+        latency_samples latency_min_ns";
+    header.extend(columns.split_ascii_whitespace().map(str::to_owned));
+    header.extend(SHOWN.map(|(_, name)| format!("latency_{name}_ns")));
+    header.extend(["latency_max_ns", "memory_bytes_per_record"].map(str::to_owned));
+    let mut rows = vec![header];
+    for summary in summarize(sweep) {
+        rows.extend(summary_rows(&sweep.plan.name, &summary));
+    }
+    to_bytes(&rows)
+}
+
+fn summary_rows(workload: &str, summary: &Summary) -> Vec<Vec<String>> {
+    let rate = |of: fn(crate::analysis::spread::Spread) -> f64| number(summary.throughput.map(of), 1);
+    let rows = summary.kinds.iter().map(|(kind, found)| {
+        let latency = &found.latency_ns;
+        let timed = |ns: u64| if latency.is_empty() { String::new() } else { ns.to_string() };
+        let mut row = vec![
+            workload.to_owned(),
+            summary.phase.clone(),
+            summary.label.clone(),
+            summary.durability.to_string(),
+            summary.threads.to_string(),
+            summary.rates.len().to_string(),
+            kind.name().to_owned(),
+            rate(|spread| spread.median),
+            rate(|spread| spread.min),
+            rate(|spread| spread.max),
+            number(summary.busy_ns_per_operation, 2),
+            number(Some(found.share), 6),
+            found.ok.to_string(),
+            found.missed.to_string(),
+            found.checked.to_string(),
+            found.wrong.to_string(),
+            found.failed.to_string(),
+            number(found.hit_rate(*kind), 6),
+            found.records_scanned.to_string(),
+            latency.len().to_string(),
+            timed(latency.min()),
+        ];
+        let shown = SHOWN.map(|(quantile, _)| Percentile::of(latency, quantile));
+        row.extend(shown.map(|percentile| percentile.map_or_else(String::new, |found| found.ns.to_string())));
+        row.push(timed(latency.max()));
+        row.push(number(summary.memory_bytes_per_record, 2));
+        row
+    });
+    rows.collect()
+}
+
+/// Operations over time.
+///
+/// # Errors
+/// Never in practice: memory is written to.
+pub fn series_csv(sweep: &SweepResult) -> Result<Vec<u8>, Failure> {
+    let header = format!("{FIRST_COLUMNS}trial,start_seconds,operations");
+    let mut rows: Vec<Vec<String>> = vec![header.split(',').map(str::to_owned).collect()];
+    for trial in &sweep.trials {
+        let cell = sweep.plan.cells.get(trial.cell);
+        let durability = cell.map_or(Durability::None, |cell| cell.durability);
+        let label = cell.map_or(NULL_LABEL, |cell| cell.label.as_str());
+        for phase in &trial.phases {
+            rows.extend(phase.series.iter().enumerate().map(|(bin, operations)| {
+                vec![
+                    sweep.plan.name.clone(),
+                    phase.name.clone(),
+                    label.to_owned(),
+                    durability.to_string(),
+                    trial.threads.to_string(),
+                    trial.trial.to_string(),
+                    format!("{:.1}", bin as f64 * SERIES_BIN_SECONDS),
+                    operations.to_string(),
+                ]
+            }));
+        }
+    }
+    to_bytes(&rows)
+}
+
+/// Rows as CSV.
+///
+/// # Errors
+/// Never in practice: memory is written to.
+pub fn to_bytes(rows: &[Vec<String>]) -> Result<Vec<u8>, Failure> {
+    let failed = |error: String| Failure::new(Exit::Io, format!("making CSV: {error}"));
+    let mut writer = Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|error| failed(error.to_string()))?;
+    }
+    writer.into_inner().map_err(|error| failed(error.to_string()))
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.decimals$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::synthetic::Synthetic;
+
+    fn table(bytes: &[u8]) -> Vec<Vec<String>> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
+        reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn tables_are_rectangular_and_say_what_was_measured() {
+        let sweep = Synthetic { threads: vec![1], trials: 2, bins: 5, ..Synthetic::default() }.build();
+        let rows = table(&summary_csv(&sweep).unwrap());
+        // Load has one kind, mixed two; four engines and the harness's own cost.
+        assert_eq!(rows.len(), 1 + 5 + 10);
+        assert!(rows[0].join(",").starts_with(FIRST_COLUMNS));
+        assert!(
+            rows[0].last().unwrap() == "memory_bytes_per_record"
+                && rows[0].contains(&"latency_p99.9_ns".to_owned())
+        );
+        let median = rows[0].iter().position(|name| name == "throughput_median_ops_per_second").unwrap();
+        assert!(rows[6][median].parse::<f64>().unwrap() > 1e6, "{:?}", rows[6]);
+        let series = table(&series_csv(&sweep).unwrap());
+        let phases = sweep.trials.iter().flat_map(|trial| &trial.phases);
+        assert_eq!(series.len(), 1 + phases.map(|phase| phase.series.len()).sum::<usize>());
+        assert_eq!(series[1][..7], ["ycsb-a", "load", "hash", "none", "1", "0", "0.0"]);
+    }
+
+    #[test]
+    fn names_with_separators_are_quoted() {
+        let mut sweep = Synthetic { threads: vec![1], trials: 1, bins: 1, ..Synthetic::default() }.build();
+        sweep.plan.name = "a,\"b\"\nc".to_owned();
+        assert_eq!(table(&summary_csv(&sweep).unwrap())[1][0], "a,\"b\"\nc");
+    }
+}
