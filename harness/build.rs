@@ -1,8 +1,6 @@
 //! Tells the program what it was built from: commit, whether the work tree differed from it, hash of the lock file, compiler,
 //! profile. Without git, or outside a work tree, the commit is empty and nothing fails.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on standard output")]
-
 use std::env;
 use std::path::Path;
 use std::process::Command;

@@ -2,8 +2,10 @@
 
 mod display;
 mod faults;
+mod ranking;
 mod summary;
 
+use super::output::{Format, print};
 use crate::exit::{Exit, Failure};
 use crate::report;
 use crate::results::model::SweepResult;
@@ -17,7 +19,6 @@ use crate::workload::plan::Plan;
 use display::Display;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -54,15 +55,6 @@ pub struct Arguments {
     quiet: bool,
 }
 
-/// What is printed on standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Tables for people
-    Text,
-    /// The ranking for programs
-    Json,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -73,8 +65,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("reports/runs").join(&first.name));
     let data = arguments.data_dir.clone().unwrap_or_else(|| out.clone());
     for directory in [&out, &data] {
-        fs::create_dir_all(directory)
-            .map_err(|error| Failure::io(format!("cannot make the directory {}", directory.display()), &error))?;
+        fs::create_dir_all(directory).map_err(|error| {
+            Failure::io(format!("cannot make the directory {}", directory.display()), &error)
+        })?;
     }
     let interrupt = Interrupt::listening()?;
     let setting = Setting { command: this_program()?, data_directory: data };
@@ -95,13 +88,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     if results.is_empty() {
-        return Err(Failure::new(Exit::Interrupted, "interrupted before the first trial was complete; nothing was kept"));
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted before the first trial was complete; nothing was kept",
+        ));
     }
+    // A report that cannot be written must not hide the figures.
     let written = report::write(&out, &results);
-    print(arguments.format, &results)?;
-    let report = written?;
+    print(&text(arguments.format, &results))?;
+    written?;
     if arguments.format == Format::Text {
-        say(&format!("report: {}\n", report.display()))?;
+        print(&format!("report: {}\n", out.join("report.html").display()))?;
     }
     conclude(&plans, &results)
 }
@@ -118,7 +115,10 @@ fn plans(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>, Failure>
                 .map_err(|error| Failure::usage(format!("{name}: cannot be opened: {error}")))?;
             let plan = file::plan(&name, &file::read(&name, source)?, overrides, &engines)?;
             if !names.insert(plan.name.clone()) {
-                return Err(Failure::usage(format!("{name}: another file names its workload '{}' too", plan.name)));
+                return Err(Failure::usage(format!(
+                    "{name}: another file names its workload '{}' too",
+                    plan.name
+                )));
             }
             Ok(plan)
         })
@@ -131,21 +131,11 @@ fn this_program() -> Result<ChildCommand, Failure> {
     Ok(ChildCommand { program, arguments: vec!["trial".into()] })
 }
 
-fn print(format: Format, results: &[SweepResult]) -> Result<(), Failure> {
+/// What goes to standard output before the path of the report.
+fn text(format: Format, results: &[SweepResult]) -> String {
     match format {
-        Format::Text => results.iter().try_for_each(|result| say(&summary::text(result))),
-        Format::Json => say(&summary::json(results)),
-    }
-}
-
-/// Writes to standard output; that nobody reads it any more is no failure.
-fn say(text: &str) -> Result<(), Failure> {
-    let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::io("cannot write to standard output", &error))
-        }
-        _ => Ok(()),
+        Format::Text => results.iter().map(summary::text).collect(),
+        Format::Json => ranking::json(results),
     }
 }
 
@@ -155,5 +145,9 @@ fn conclude(plans: &[Plan], results: &[SweepResult]) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Negative, fault));
     }
     let complete = results.len() == plans.len() && results.iter().all(|result| result.complete);
-    if complete { Ok(()) } else { Err(Failure::new(Exit::Interrupted, "interrupted; the trials that were complete are kept")) }
+    if complete {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Interrupted, "interrupted; the trials that were complete are kept"))
+    }
 }

@@ -27,6 +27,4 @@ pub mod summary;
 pub mod value;
 
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
 mod tests;

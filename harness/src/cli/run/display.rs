@@ -3,7 +3,8 @@
 #![expect(clippy::print_stderr, reason = "standard error is where progress is told")]
 
 use super::faults;
-use super::summary::{count, operations_per_second};
+use super::summary::count;
+use crate::analysis::summary::operations_per_second;
 use crate::results::model::Trial;
 use crate::runner::event::Progress;
 use crate::runner::sweep::Observer;
@@ -101,7 +102,7 @@ impl Observer for Display {
         let number = self.number + 1;
         let mut text = format!("{} {number}/{} {}:", plan.name, self.total, self.cell);
         for phase in &trial.phases {
-            text += &format!(" {} {}/s", phase.name, count(operations_per_second(phase) as u64));
+            text += &format!(" {} {}/s", phase.name, count(operations_per_second(&phase.workers) as u64));
         }
         if let Some(fault) = faults::of(trial) {
             text += &format!("  FAULT: {fault}");

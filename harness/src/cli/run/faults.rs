@@ -9,8 +9,12 @@ pub fn first(result: &SweepResult) -> Option<String> {
         .iter()
         .filter_map(|trial| {
             let fault = of(trial)?;
-            let threads = if trial.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", trial.threads) };
-            Some(format!("{}, {} at {threads}, trial {}: {fault}", result.plan.name, trial.label, trial.trial))
+            let threads =
+                if trial.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", trial.threads) };
+            Some(format!(
+                "{}, {} at {threads}, trial {}: {fault}",
+                result.plan.name, trial.label, trial.trial
+            ))
         })
         .collect();
     let first = faults.first()?;
@@ -21,15 +25,22 @@ pub fn first(result: &SweepResult) -> Option<String> {
 /// The first fault of a trial: wrong answers before failed operations before an early end.
 pub fn of(trial: &Trial) -> Option<String> {
     let counted = trial.phases.iter().flat_map(|phase| {
-        phase.operations.iter().filter(|(_, found)| found.wrong + found.failed > 0).map(move |(kind, found)| {
-            let first = found.first_fault.as_deref().unwrap_or("not told");
-            let (wrong, failed) = (found.wrong, found.failed);
-            format!("phase {}: {wrong} wrong and {failed} failed {} operations, the first: {first}", phase.name, kind.name())
-        })
+        phase.operations.iter().filter(|(_, found)| found.wrong + found.failed > 0).map(
+            move |(kind, found)| {
+                let first = found.first_fault.as_deref().unwrap_or("not told");
+                let (wrong, failed) = (found.wrong, found.failed);
+                format!(
+                    "phase {}: {wrong} wrong and {failed} failed {} operations, the first: {first}",
+                    phase.name,
+                    kind.name()
+                )
+            },
+        )
     });
-    let verified = trial.verification.iter().filter(|verification| verification.wrong > 0).map(|verification| {
-        let first = verification.first_fault.as_deref().unwrap_or("not told");
-        format!("verification: {} wrong records, the first: {first}", verification.wrong)
-    });
+    let verified =
+        trial.verification.iter().filter(|verification| verification.wrong > 0).map(|verification| {
+            let first = verification.first_fault.as_deref().unwrap_or("not told");
+            format!("verification: {} wrong records, the first: {first}", verification.wrong)
+        });
     counted.chain(verified).chain(trial.error.clone()).next()
 }

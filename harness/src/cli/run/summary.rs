@@ -1,53 +1,50 @@
-//! What `harness run` prints on standard output: the ranking, and what a reader must know to trust it.
+//! What `harness run` prints for people: the ranking, and what a reader must know to trust it.
 
+use crate::analysis::summary::{KindSummary, Summary, summarize};
+use crate::analysis::warning::NULL_COST_SHARE_MAX;
 use crate::report::terminal;
-use crate::results::model::{OperationResult, Phase, SweepResult, Trial};
+use crate::results::model::{LOAD_PHASE, SweepResult};
 use crate::workload::operation::OperationKind;
 use comfy_table::{CellAlignment, Table, presets};
-use hdrhistogram::Histogram;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-
-/// The harness's own cost is pointed out where it is more than this share of a cell's median latency.
-const NOTABLE_COST: f64 = 0.05;
 
 /// The ranking, then mix, hits and memory of each cell, then the harness's own cost.
 pub fn text(result: &SweepResult) -> String {
-    let mut text = terminal::ranking_table(result);
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    let _ = writeln!(text, "\n{}", facts(result));
-    text += &costs(result);
-    text
+    let summaries = summarize(result);
+    let ranking = terminal::ranking_table(result);
+    format!("{}\n\n{}\n\n{}", ranking.trim_end(), facts(result, &summaries), costs(&summaries))
 }
 
 /// One row a cell and phase: what was run and what was answered.
-fn facts(result: &SweepResult) -> Table {
+fn facts(result: &SweepResult, summaries: &[Summary]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["workload", "phase", "engine", "durability", "threads", "achieved mix", "hits", "checked", "peak memory"]);
-    for phase in &result.plan.phases {
-        for (index, cell) in result.plan.cells.iter().enumerate() {
-            let trials: Vec<&Trial> = result.trials.iter().filter(|trial| trial.cell == index).collect();
-            let phases = trials.iter().flat_map(|trial| &trial.phases).filter(|ran| ran.name == phase.name);
-            let Some(seen) = Seen::of(phases, phase.every_read_hits) else { continue };
-            let peak = trials.iter().map(|trial| trial.memory.rss_peak_bytes).max().unwrap_or(0);
-            let verified: u64 = trials.iter().filter_map(|trial| trial.verification.as_ref()).map(|v| v.records).sum();
-            table.add_row([
-                result.plan.name.clone(),
-                phase.name.clone(),
-                cell.label.clone(),
-                cell.durability.to_string(),
-                cell.threads.to_string(),
-                seen.mix(),
-                seen.hits(),
-                count(seen.checked + verified),
-                format!("{:.1} MiB", peak as f64 / f64::from(1 << 20)),
-            ]);
-        }
+    table.load_style(presets::NOTHING);
+    table.set_header([
+        "phase",
+        "engine",
+        "durability",
+        "threads",
+        "achieved mix",
+        "hits",
+        "compared",
+        "peak memory",
+    ]);
+    for summary in summaries.iter().filter(|summary| !summary.is_null && summary.phase != LOAD_PHASE) {
+        let trials = || result.trials.iter().filter(|trial| trial.cell == summary.cell);
+        let peak_bytes = trials().map(|trial| trial.memory.rss_peak_bytes).max().unwrap_or(0);
+        let compared: u64 = summary.kinds.values().map(|kind| kind.checked).sum();
+        table.add_row([
+            summary.phase.clone(),
+            summary.label.clone(),
+            summary.durability.to_string(),
+            summary.threads.to_string(),
+            mix(summary),
+            summary.hit_rate().map_or_else(|| "–".to_owned(), |rate| format!("{:.2} %", 100.0 * rate)),
+            count(compared),
+            format!("{:.1} MiB", peak_bytes as f64 / f64::from(1 << 20)),
+        ]);
     }
-    for column in [4, 6, 7, 8] {
+    for column in [3, 5, 6, 7] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -55,80 +52,43 @@ fn facts(result: &SweepResult) -> Table {
     table
 }
 
-/// Operations of one cell in one phase, all its trials together.
-struct Seen {
-    ended: BTreeMap<OperationKind, u64>,
-    asked_for_keys: u64,
-    missed: u64,
-    checked: u64,
-}
-
-impl Seen {
-    fn of<'a>(phases: impl Iterator<Item = &'a Phase>, every_read_hits: bool) -> Option<Self> {
-        let mut seen = Self { ended: BTreeMap::new(), asked_for_keys: 0, missed: 0, checked: 0 };
-        for (kind, found) in phases.flat_map(|phase| &phase.operations) {
-            *seen.ended.entry(*kind).or_default() += ended(found, every_read_hits);
-            if !matches!(kind, OperationKind::Insert | OperationKind::Scan) {
-                seen.asked_for_keys += ended(found, every_read_hits);
-                seen.missed += found.missed;
-            }
-            seen.checked += found.checked;
-        }
-        (!seen.ended.is_empty()).then_some(seen)
-    }
-
-    fn mix(&self) -> String {
-        let all: u64 = self.ended.values().sum();
-        let share = |(kind, ended): (&OperationKind, &u64)| {
-            format!("{} {:.1} %", kind.name(), 100.0 * *ended as f64 / all.max(1) as f64)
-        };
-        self.ended.iter().map(share).collect::<Vec<_>>().join(", ")
-    }
-
-    fn hits(&self) -> String {
-        if self.asked_for_keys == 0 {
-            return "–".to_owned();
-        }
-        let hits = self.asked_for_keys.saturating_sub(self.missed);
-        format!("{:.2} %", 100.0 * hits as f64 / self.asked_for_keys as f64)
-    }
-}
-
-/// Operations that came to an end, well or not. A miss that was due to hit is counted as missed and as wrong.
-fn ended(found: &OperationResult, every_read_hits: bool) -> u64 {
-    let missed = if every_read_hits { 0 } else { found.missed };
-    found.ok + missed + found.wrong + found.failed
+fn mix(summary: &Summary) -> String {
+    let share = |(kind, found): (
+        &crate::workload::operation::OperationKind,
+        &crate::analysis::summary::KindSummary,
+    )| { format!("{} {:.1} %", kind.name(), 100.0 * found.share) };
+    summary.kinds.iter().map(share).collect::<Vec<_>>().join(", ")
 }
 
 /// What an operation costs the harness itself, a line a phase, and the cells where that is not negligible.
-fn costs(result: &SweepResult) -> String {
-    let threads: BTreeSet<u32> = result.plan.cells.iter().map(|cell| cell.threads).collect();
+fn costs(summaries: &[Summary]) -> String {
     let mut text = String::new();
-    for phase in &result.plan.phases {
-        let costs: BTreeMap<u32, f64> = threads
-            .iter()
-            .filter_map(|&threads| Some((threads, null_cost_ns(result, &phase.name, threads)?)))
-            .collect();
-        if costs.is_empty() {
-            continue;
+    let mut own: Vec<&Summary> = Vec::new();
+    for summary in summaries.iter().filter(|summary| summary.is_null && summary.phase != LOAD_PHASE) {
+        match own.last() {
+            Some(before) if before.phase == summary.phase => {}
+            _ => own.push(summary),
         }
-        let each: Vec<String> =
-            costs.iter().map(|(threads, cost)| format!("{cost:.0} ns/op ({})", plural(*threads))).collect();
-        let _ = writeln!(text, "harness cost, {} {}: {}", result.plan.name, phase.name, each.join(", "));
-        for (index, cell) in result.plan.cells.iter().enumerate() {
-            let (Some(cost), Some(median)) =
-                (costs.get(&cell.threads), median_latency_ns(result, &phase.name, index))
-            else {
-                continue;
-            };
-            let share = cost / median as f64;
-            if share > NOTABLE_COST {
+    }
+    for phase in own.iter().map(|summary| summary.phase.as_str()) {
+        let each: Vec<String> = summaries
+            .iter()
+            .filter(|summary| summary.is_null && summary.phase == phase)
+            .filter_map(|summary| {
+                let cost = summary.busy_ns_per_operation?;
+                Some(format!("{cost:.1} ns/op ({})", threads(summary.threads)))
+            })
+            .collect();
+        let _ = writeln!(text, "harness cost in {phase}: {}", each.join(", "));
+        for summary in summaries.iter().filter(|summary| !summary.is_null && summary.phase == phase) {
+            let Some((share, median_ns)) = cost_share(summary, summaries) else { continue };
+            if share > NULL_COST_SHARE_MAX {
                 let _ = writeln!(
                     text,
-                    "warning: that is {:.0} % of the median latency of {} at {} ({median} ns)",
+                    "warning: that is {:.0} % of the median latency of {} at {} ({median_ns} ns)",
                     100.0 * share,
-                    cell.label,
-                    plural(cell.threads)
+                    summary.label,
+                    threads(summary.threads)
                 );
             }
         }
@@ -136,45 +96,18 @@ fn costs(result: &SweepResult) -> String {
     text
 }
 
-fn plural(threads: u32) -> String {
-    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
-}
-
-/// Time inside the timed blocks an operation of the null engine, the middle one of its trials.
-fn null_cost_ns(result: &SweepResult, phase: &str, threads: u32) -> Option<f64> {
-    let mut costs: Vec<f64> = result
-        .trials
+/// The harness's own cost as a share of a cell's median latency, and that median, ns.
+fn cost_share(summary: &Summary, summaries: &[Summary]) -> Option<(f64, u64)> {
+    let own = summaries
         .iter()
-        .filter(|trial| trial.cell >= result.plan.cells.len() && trial.threads == threads)
-        .flat_map(|trial| &trial.phases)
-        .filter(|ran| ran.name == phase)
-        .filter_map(|ran| {
-            let operations: u64 = ran.workers.iter().map(|worker| worker.operations).sum();
-            let busy: u64 = ran.workers.iter().map(|worker| worker.busy_ns).sum();
-            (operations > 0).then(|| busy as f64 / operations as f64)
-        })
-        .collect();
-    costs.sort_by(f64::total_cmp);
-    costs.get(costs.len() / 2).copied()
+        .find(|own| own.is_null && own.phase == summary.phase && own.threads == summary.threads)?;
+    let median_ns = summary.percentile(0.5).map(|percentile| percentile.ns).filter(|ns| *ns > 0)?;
+    Some((own.busy_ns_per_operation? / median_ns as f64, median_ns))
 }
 
-fn median_latency_ns(result: &SweepResult, phase: &str, cell: usize) -> Option<u64> {
-    let mut merged: Option<Histogram<u64>> = None;
-    let phases = result.trials.iter().filter(|trial| trial.cell == cell).flat_map(|trial| &trial.phases);
-    for found in phases.filter(|ran| ran.name == phase).flat_map(|ran| ran.operations.values()) {
-        match &mut merged {
-            None => merged = Some(found.latency_ns.clone()),
-            // All histograms of a sweep have the same bounds.
-            Some(sum) => drop(sum.add(&found.latency_ns)),
-        }
-    }
-    merged.filter(|sum| !sum.is_empty()).map(|sum| sum.value_at_quantile(0.5))
-}
-
-/// Successful operations a second of busy time, of all workers together.
-pub fn operations_per_second(phase: &Phase) -> f64 {
-    let rate = |operations: u64, busy_ns: u64| operations as f64 * 1e9 / busy_ns.max(1) as f64;
-    phase.workers.iter().map(|worker| rate(worker.operations, worker.busy_ns)).sum()
+/// A number of threads in words.
+pub fn threads(threads: u32) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
 }
 
 /// A count with a comma every three digits.
@@ -182,7 +115,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -193,10 +126,29 @@ pub fn count(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::synthetic::Synthetic;
 
     #[test]
     fn counts_are_grouped_in_threes() {
         let grouped = [0, 999, 1_000, 1_234_567].map(count);
         assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn the_harness_tells_its_own_cost_and_where_it_matters() {
+        let engines = vec![("fast".to_owned(), 50.0, 0.1), ("slow".to_owned(), 1e6, 0.1)];
+        let sweep = Synthetic { engines, threads: vec![1, 2], ..Synthetic::default() }.build();
+        let text = costs(&summarize(&sweep));
+        assert_eq!(text.matches("harness cost in mixed: ").count(), 1, "{text}");
+        assert!(text.contains("(1 thread)") && text.contains("(2 threads)"), "{text}");
+        assert!(text.contains("latency of fast at 1 thread") && !text.contains("latency of slow"), "{text}");
+    }
+
+    #[test]
+    fn every_cell_shows_its_mix() {
+        let sweep = Synthetic::default().build();
+        let text = facts(&sweep, &summarize(&sweep)).to_string();
+        assert_eq!(text.lines().count(), 1 + sweep.plan.cells.len() * sweep.plan.phases.len());
+        assert!(text.contains("read ") && text.contains(" MiB"), "{text}");
     }
 }

@@ -1,0 +1,84 @@
+//! The ranking for programs: what the table says, as JSON.
+
+use crate::analysis::ranking::{Entry, Unranked, rank};
+use crate::analysis::summary::summarize;
+use crate::results::model::SweepResult;
+use serde_json::{Value, json};
+
+/// Grows when a field changes its meaning or goes; new fields do not count.
+const VERSION: u32 = 1;
+
+/// The rankings of all results, and a line's end.
+pub fn json(results: &[SweepResult]) -> String {
+    let workloads: Vec<Value> = results.iter().map(workload).collect();
+    format!("{:#}\n", json!({ "version": VERSION, "workloads": workloads }))
+}
+
+fn workload(result: &SweepResult) -> Value {
+    let summaries = summarize(result);
+    let rankings: Vec<Value> = rank(&result.plan, &summaries)
+        .iter()
+        .map(|ranking| {
+            json!({
+                "phase": ranking.phase,
+                "durability": ranking.durability,
+                "threads": ranking.threads,
+                "entries": ranking.entries.iter().map(entry).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({ "name": result.plan.name, "complete": result.complete, "rankings": rankings })
+}
+
+fn entry(entry: &Entry<'_>) -> Value {
+    let (rank, shared, unranked) = match entry.rank {
+        Ok(rank) => (Some(rank.number), rank.shared, None),
+        Err(Unranked::NotMeasured) => (None, false, Some("not measured")),
+        Err(Unranked::WrongData) => (None, false, Some("wrong data")),
+    };
+    let summary = entry.summary;
+    let percentile_ns = |quantile| summary.percentile(quantile).map(|percentile| percentile.ns);
+    json!({
+        "label": summary.label,
+        "rank": rank,
+        "shared": shared,
+        "unranked": unranked,
+        "operations_per_second": summary.throughput.map(|spread| spread.median),
+        "ratio_to_reference": entry.ratio.map(|ratio| ratio.median),
+        "latency_operation": summary.dominant.name(),
+        "latency_ns_p50": percentile_ns(0.5),
+        "latency_ns_p99": percentile_ns(0.99),
+        "memory_bytes_per_record": summary.memory_bytes_per_record,
+        "wrong": summary.wrong(),
+        "failed": summary.failed(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::synthetic::Synthetic;
+
+    #[test]
+    fn the_ranking_is_json_with_one_entry_a_cell_and_phase() {
+        let sweep = Synthetic::default().build();
+        let text = json(std::slice::from_ref(&sweep));
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        let workload = &value["workloads"][0];
+        assert_eq!((&workload["name"], &workload["complete"]), (&json!(sweep.plan.name), &json!(true)));
+        let entries: Vec<&Value> = workload["rankings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|ranking| ranking["entries"].as_array().into_iter().flatten())
+            .collect();
+        let phases = sweep.plan.phases.len();
+        assert!(entries.len() >= sweep.plan.cells.len() * phases, "{}", entries.len());
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry["operations_per_second"].as_f64().is_some_and(|rate| rate > 0.0))
+        );
+        assert!(entries.iter().any(|entry| entry["rank"] == json!(1)));
+    }
+}
