@@ -22,8 +22,6 @@ enum Verb {
     Engines(engines::Arguments),
     Completions(completions::Arguments),
     Workload(workload::Arguments),
-    Workload(workload::Arguments),
-    Completions(completions::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
@@ -32,8 +30,6 @@ pub fn main() -> ExitCode {
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Verb::Workload(arguments) => workload::run(&arguments),
-        Verb::Workload(arguments) => workload::run(&arguments),
-        Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }

@@ -16,16 +16,15 @@ pub mod overrides;
 pub mod phases;
 pub mod plan;
 pub mod planner;
+mod random;
 pub mod request;
 pub mod schema;
+mod sequence;
 pub mod size;
 pub mod spec;
+pub mod stream;
 pub mod summary;
+pub mod value;
 
 #[cfg(test)]
-mod fake;
-mod random;
-mod sequence;
-pub mod stream;
-pub mod value;
 mod tests;
