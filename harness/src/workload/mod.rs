@@ -9,4 +9,6 @@ pub mod plan;
 mod random;
 mod sequence;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 pub mod value;
