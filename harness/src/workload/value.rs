@@ -295,6 +295,11 @@ mod tests {
                 assert!(pool.check(5, &[&ours[..], &[0]].concat()).is_err());
             }
         }
+        for len in [17, 25, 33, 100] {
+            let ours = value(&pool, 5, version(0, 0, 8), len);
+            let cut = &ours[..len - 1];
+            assert_eq!(pool.check(5, cut), Err(ValueFault::Header { length: len - 1 }));
+        }
         let (old, new) = (value(&pool, 5, version(0, 0, 8), 100), value(&pool, 5, version(0, 0, 9), 100));
         let torn = [&new[..60], &old[60..]].concat();
         assert_eq!(pool.check(5, &torn), Err(ValueFault::Filling { at: 32 }));

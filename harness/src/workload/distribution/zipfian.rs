@@ -120,7 +120,6 @@ mod tests {
 
     #[test]
     fn every_rank_behind_the_singles_has_its_share() {
-        // Each rank on its own, not binned: shows segments whose inside is not thinned out.
         for theta in [0.5, 0.99, 4.0] {
             let count = 2_000u64;
             let zipfian = Zipfian::new(count, theta);
@@ -132,6 +131,27 @@ mod tests {
             }
             assert_fits(&format!("each rank of zipf({theta})"), &counts, &weights);
         }
+    }
+
+    #[test]
+    fn segments_are_thinned_out_towards_their_ends() {
+        // Few cells, so that a bias of half a percent shows: the singles, and the two halves of all segments together.
+        let (count, theta) = (1u64 << 20, 0.99);
+        let zipfian = Zipfian::new(count, theta);
+        let part = |rank: u64| {
+            let place = zipfian.segments.partition_point(|segment| segment.start <= rank + 1) - 1;
+            let segment = zipfian.segments[place];
+            usize::from(segment.len > 1) * (1 + usize::from(rank + 1 - segment.start >= segment.len / 2))
+        };
+        let (mut weights, mut counts) = ([0.0; 3], [0; 3]);
+        for rank in 0..count {
+            weights[part(rank)] += ((rank + 1) as f64).powf(-theta);
+        }
+        let mut random = generator(8, 0, 0, Aspect::Record);
+        for _ in 0..3_000_000 {
+            counts[part(zipfian.sample(&mut random))] += 1;
+        }
+        assert_fits("halves of segments", &counts, &weights);
     }
 
     #[test]
