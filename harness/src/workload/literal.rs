@@ -164,6 +164,17 @@ impl<'de, T: FromLiteral + Deserialize<'de>> Deserialize<'de> for Many<T> {
     }
 }
 
+impl<T: JsonSchema> Many<T> {
+    /// The schema of one item or a list of them.
+    pub fn schema_of(item: Schema, generator: &mut SchemaGenerator) -> Schema {
+        let mut list = generator.subschema_for::<Vec<T>>();
+        list.insert("items".to_owned(), item.clone().into());
+        list.insert("minItems".to_owned(), 1.into());
+        list.insert("uniqueItems".to_owned(), true.into());
+        json_schema!({ "anyOf": [item, list] })
+    }
+}
+
 impl<T: JsonSchema> JsonSchema for Many<T> {
     fn inline_schema() -> bool {
         true
@@ -175,7 +186,7 @@ impl<T: JsonSchema> JsonSchema for Many<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let item = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [item, { "type": "array", "items": item, "minItems": 1, "uniqueItems": true }] })
+        Self::schema_of(item, generator)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Flags of the command line that replace what a workload file says.
 
-use super::limits::MAX_THREADS;
 use super::literal::{Count, DurabilityClass, Many, TimeSpan};
 use super::located::{Given, Located, Place};
 use super::spec::{EngineList, EngineSpec, Spec};
@@ -12,9 +11,8 @@ pub struct Overrides {
     /// Engines, by name or by a label of the file, whose options are kept; or 'all'
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub engines: Option<Vec<String>>,
-    /// Numbers of worker threads
+    /// Numbers of worker threads, each 1 to 1024
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    #[arg(help = format!("Numbers of worker threads, each 1 to {MAX_THREADS}"))]
     pub threads: Option<Vec<Count>>,
     /// Measured runs of each cell
     #[arg(long, value_name = "N")]

@@ -5,7 +5,7 @@ use super::limits::{
     DEFAULT_CHECK_ONE_IN, DEFAULT_PREFIX, DEFAULT_RECORDS, DEFAULT_REQUEST, DEFAULT_SCAN_MAX,
     DEFAULT_SCAN_MIN, DEFAULT_SEED, DEFAULT_THREADS, DEFAULT_TRIALS, DEFAULT_VALUE_BYTES,
     DEFAULT_ZERO_PADDING, MAX_BUCKETS, MAX_DESCRIPTION_CHARS, MAX_ENGINES, MAX_NAME_CHARS, MAX_ONE_IN,
-    MAX_OPERATIONS, MAX_PHASES, MAX_PREFIX_BYTES, MAX_RECORDS, MAX_SCAN_LENGTH, MAX_TRIALS, MAX_VALUE_BYTES,
+    MAX_OPERATIONS, MAX_PHASES, MAX_PREFIX_BYTES, MAX_RECORDS, MAX_SCAN_LENGTH, MAX_THREADS, MAX_TRIALS, MAX_VALUE_BYTES,
     MAX_ZERO_PADDING,
 };
 use super::literal::{Bytes, Count, DurabilityClass, FromLiteral, Literal, Many, Number, TimeSpan};
@@ -42,7 +42,7 @@ pub struct Spec {
     pub durability: Given<Many<DurabilityClass>>,
     /// Worker threads, 1 to 1,024; a list makes a cell of each.
     #[serde(default)]
-    #[schemars(extend("default" = DEFAULT_THREADS))]
+    #[schemars(schema_with = "threads_schema", extend("default" = DEFAULT_THREADS))]
     pub threads: Given<Many<Count>>,
     /// Measured runs of each cell.
     #[serde(default)]
@@ -460,12 +460,19 @@ macro_rules! schema {
     };
 }
 
+/// Thread counts with their range.
+fn threads_schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut count = generator.subschema_for::<Count>();
+    count.insert("minimum".to_owned(), 1.into());
+    count.insert("maximum".to_owned(), MAX_THREADS.into());
+    Many::<Count>::schema_of(count, generator)
+}
+
 schema!(EngineList, "EngineList", generator => {
-    let engine = generator.subschema_for::<EngineSpec>();
-    json_schema!({ "anyOf": [
-        { "type": "string", "description": "`all`, or the name of one engine." },
-        { "type": "array", "items": engine, "minItems": 1, "maxItems": MAX_ENGINES },
-    ] })
+    let mut list = generator.subschema_for::<Vec<EngineSpec>>();
+    list.insert("minItems".to_owned(), 1.into());
+    list.insert("maxItems".to_owned(), MAX_ENGINES.into());
+    json_schema!({ "anyOf": [{ "type": "string", "description": "`all`, or the name of one engine." }, list] })
 });
 schema!(EngineSpec, "EngineSpec", generator => {
     let mapping = generator.subschema_for::<EngineMapping>();

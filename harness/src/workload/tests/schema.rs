@@ -170,6 +170,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "records:",
         "trials: 1001",
         "threads: []",
+        "threads: 0",
+        "threads: [1, 2000]",
         "threads: [1, 1]",
         "durability: synch",
         "engines: []",
