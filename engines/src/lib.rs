@@ -22,8 +22,12 @@ pub(crate) mod ordered_checks;
 pub(crate) mod record;
 
 pub mod array;
+pub mod btree;
+pub mod hash;
+pub mod lsm;
 pub mod rbtree;
 
+pub mod instruments;
 pub mod registry;
 
 #[cfg(any(test, feature = "testing"))]

@@ -1,11 +1,27 @@
 //! Every engine by its name: the only place where names meet code.
 
-use crate::engine::Engine;
+use crate::engine::{Capabilities, Engine};
 use crate::entry::{Entry, OpenOptions};
 use crate::error::{Error, Result};
+use crate::instruments::{liar, null, stall};
+use crate::{array, btree, hash, lsm, rbtree};
 
 /// All engines, in the order they are listed.
-static ENTRIES: &[&Entry] = &[&crate::array::ENTRY, &crate::rbtree::ENTRY];
+static ENTRIES: &[&Entry] = &[
+    &array::ENTRY,
+    &rbtree::ENTRY,
+    &hash::ENTRY,
+    &btree::ENTRY,
+    &lsm::memtable::ENTRY,
+    &null::ENTRY,
+    &STALL,
+    &LIAR,
+];
+
+/// What the instruments around `btree` can do when nothing else is asked for.
+const INNER: Capabilities = Capabilities::IN_MEMORY_ORDERED;
+static STALL: Entry = stall::entry(|options| stall::open(options, open), INNER);
+static LIAR: Entry = liar::entry(|options| liar::open(options, open), INNER);
 
 /// All engines, in the order they are listed.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {

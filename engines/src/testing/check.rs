@@ -6,6 +6,7 @@ use super::{
     batches, figures, limits, loading, points, randomized, reentrancy, refusals, scans, threads, visibility,
 };
 use crate::engine::Capabilities;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What a check is about; a test function runs one group.
@@ -60,6 +61,13 @@ impl Check {
         let (run, subject_of_thread) = (self.run, subject.clone());
         within(limit, &format!("{}: {}", subject.name(), self.name), move || run(&subject_of_thread));
         true
+    }
+
+    /// The message the check fails with, if it applies and fails: to show that it can.
+    pub fn failure(&self, subject: &Subject, limit: Duration) -> Option<String> {
+        let panic = catch_unwind(AssertUnwindSafe(|| self.verify(subject, limit))).err()?;
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        Some(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned())
     }
 }
 

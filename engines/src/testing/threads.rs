@@ -13,6 +13,7 @@ use super::workers::{race, together};
 use crate::engine::{Existence, ScanRange, WriteBatch};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::thread::yield_now;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -49,8 +50,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 const WRITERS: usize = 4;
 
-/// Each thread has every fourth key, so that all of them work in the same pages and buckets, and knows exactly what
-/// its keys hold.
+/// Each thread has every fourth key, so that all of them work in the same pages and buckets, half of the time in the first few,
+/// and knows exactly what its keys hold.
 fn disjoint(subject: &Subject) {
     let engine = subject.open();
     let models = Mutex::new(Vec::new());
@@ -58,7 +59,7 @@ fn disjoint(subject: &Subject) {
         let mut model = Model::new();
         let mut random = Random::new(worker as u64);
         for n in 0..4_000 {
-            let key = numbered_key(random.below(600) * WRITERS + worker);
+            let key = numbered_key(random.below(if n % 2 == 0 { 8 } else { 600 }) * WRITERS + worker);
             let value = value(random.below(100), n);
             match random.below(8) {
                 0..=2 => {
@@ -230,6 +231,11 @@ fn monotonic(subject: &Subject) {
     engine.validate().expect("valid");
 }
 
+/// Lets other threads run, now and then twice: whoever is between two steps gets the chance to take the second.
+fn give_way(n: usize) {
+    (0..n % 3).for_each(|_| yield_now());
+}
+
 /// One thread sets and deletes a key and must not find it afterwards, whatever the threads do that update it.
 fn presence(subject: &Subject) {
     let engine = subject.open();
@@ -239,8 +245,10 @@ fn presence(subject: &Subject) {
     let write = |_: usize, session: &mut dyn crate::Session| {
         for n in 0..4_000 {
             session.set(key, b"set").expect("set");
+            give_way(n);
             let found = session.delete(key).expect("delete");
             assert_ne!(found, Existence::Absent, "the record was set before, round {n}");
+            give_way(n / 3);
             assert_eq!(get(session, key), None, "an update brought a deleted record back, round {n}");
         }
     };

@@ -14,7 +14,7 @@ use engines::{
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, RwLock};
 use std::thread::yield_now;
 
@@ -26,6 +26,7 @@ pub struct Faulty {
     deletes: AtomicU64,
     set_bytes: AtomicU64,
     memory_bytes_max: AtomicU64,
+    frozen: AtomicBool,
     latch: RwLock<()>,
     cache: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
@@ -36,6 +37,8 @@ impl Faulty {
         capabilities.scan_snapshot = fault != Fault::ScanResumesByPosition;
         capabilities.delete_reports = fault != Fault::DeletePretendsToKnow;
         capabilities.writes = fault != Fault::ReadOnlySwallowsWrites;
+        capabilities.retains_data = fault != Fault::ForEachOfNothingIsEmpty;
+        capabilities.reverse_scan = fault != Fault::ReverseIsIgnoredWithoutSupport;
         if fault == Fault::UnorderedScanIsEmpty {
             (capabilities.ordered_scan, capabilities.reverse_scan) = (false, false);
             capabilities.scan_snapshot = false;
@@ -48,14 +51,19 @@ impl Faulty {
             Fault::ValueLimitOneMore => real.max_value_bytes += 1,
             _ => {}
         }
+        let inner = Reference::with(real);
+        if fault == Fault::OpensWithARecord {
+            inner.set(b"who put this here", b"").expect("set");
+        }
         Self {
-            inner: Reference::with(real),
+            inner,
             fault,
             capabilities,
             sets: AtomicU64::new(0),
             deletes: AtomicU64::new(0),
             set_bytes: AtomicU64::new(0),
             memory_bytes_max: AtomicU64::new(0),
+            frozen: AtomicBool::new(false),
             latch: RwLock::new(()),
             cache: Mutex::default(),
         }
@@ -169,7 +177,7 @@ impl Faulty {
             Fault::LowerIncludedIsExcluded => range.lower = excluded(range.lower),
             Fault::UpperExcludedIsIncluded => range.upper = included(range.upper),
             Fault::UpperIncludedIsExcluded => range.upper = excluded(range.upper),
-            Fault::ReverseIsIgnored => range.reverse = false,
+            Fault::ReverseIsIgnored | Fault::ReverseIsIgnoredWithoutSupport => range.reverse = false,
             Fault::LimitIsIgnored => range.limit = usize::MAX,
             Fault::LimitOneTooMany => range.limit = range.limit.saturating_add(1),
             Fault::KeysOnlyIsIgnored => range.keys_only = false,
@@ -189,7 +197,11 @@ impl Engine for Faulty {
     }
 
     fn session(&self) -> Result<Box<dyn Session + '_>> {
-        Ok(Box::new(DirectSession::new(self)))
+        let session = DirectSession::new(self);
+        if self.is(Fault::SessionCachesGets) {
+            return Ok(Box::new(CachingSession { inner: session, cache: HashMap::new() }));
+        }
+        Ok(Box::new(session))
     }
 
     fn for_each(&self, visit: Visitor<'_>) -> Result<()> {
@@ -197,6 +209,7 @@ impl Engine for Faulty {
             return self.by_position(&ScanRange::all(), visit).map(|_| ());
         }
         let _held = self.is(Fault::ForEachHoldsLatch).then(|| self.latch.read());
+        let _held = self.is(Fault::ForEachHoldsExclusiveLatch).then(|| self.latch.write());
         let mut first = true;
         self.inner.for_each(&mut |key, value| {
             if std::mem::take(&mut first) && self.is(Fault::ForEachSkipsFirst) {
@@ -228,8 +241,18 @@ impl Engine for Faulty {
     }
 
     fn bulk_load(&self, records: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<u64> {
-        if !self.is(Fault::BulkLoadLosesLast) && !self.is(Fault::BulkLoadLosesUnsorted) {
-            return self.inner.bulk_load(records);
+        match self.fault {
+            Fault::BulkLoadLosesLast | Fault::BulkLoadLosesUnsorted => {}
+            Fault::BulkLoadReplacesAll => {
+                for (key, _) in self.everything() {
+                    self.inner.delete(&key)?;
+                }
+                return self.inner.bulk_load(records);
+            }
+            _ => {
+                self.frozen.store(self.is(Fault::FrozenAfterLoad), Relaxed);
+                return self.inner.bulk_load(records);
+            }
         }
         let records: Vec<_> = records.collect();
         let mut last: Option<&[u8]> = None;
@@ -256,6 +279,8 @@ impl Engine for Faulty {
 
 impl Direct for Faulty {
     fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        let _held = self.is(Fault::ScanHoldsExclusiveLatch).then(|| self.latch.read());
+        let _held = self.is(Fault::ForEachHoldsExclusiveLatch).then(|| self.latch.read());
         match self.fault {
             Fault::ConfusesTrailingZero => self.inner.get(key.strip_suffix(b"\0").unwrap_or(key), value),
             Fault::AppendsToBuffer => {
@@ -296,6 +321,15 @@ impl Direct for Faulty {
         match self.fault {
             Fault::LosesEveryThousandthSet if n % 1_000 == 999 => Ok(()),
             Fault::ReadOnlySwallowsWrites => Ok(()),
+            _ if self.frozen.load(Relaxed) => Ok(()),
+            Fault::WritesWholePages => {
+                let mut neighbour = key.to_vec();
+                neighbour.iter_mut().last().into_iter().for_each(|last| *last ^= 1);
+                let page = self.read(&neighbour);
+                yield_now();
+                self.inner.set(key, value)?;
+                page.map_or(Ok(()), |page| self.inner.set(&neighbour, &page))
+            }
             Fault::ConfusesTrailingZero => self.inner.set(key.strip_suffix(b"\0").unwrap_or(key), value),
             Fault::KeepsTailOfLongerValue => {
                 let tail = self.read(key).and_then(|old| old.get(value.len()..).map(<[u8]>::to_vec));
@@ -384,6 +418,16 @@ impl Direct for Faulty {
                 }
                 self.inner.batch(&reversed)
             }
+            Fault::BatchIgnoresDeletes => {
+                self.capabilities.check_batch(batch)?;
+                let mut sets = WriteBatch::new();
+                for operation in batch.iter() {
+                    if let WriteOp::Set { key, value } = operation {
+                        sets.set(key, value);
+                    }
+                }
+                self.inner.batch(&sets)
+            }
             Fault::LargeBatchIsTaken if batch.len() > MAX_BATCH_OPERATIONS => self.apply_one_by_one(batch),
             Fault::StaleCache => {
                 self.cache.lock().expect("no panic").clear();
@@ -425,6 +469,7 @@ impl Direct for Faulty {
             _ => {}
         }
         let _held = self.is(Fault::ScanHoldsLatch).then(|| self.latch.read());
+        let _held = self.is(Fault::ScanHoldsExclusiveLatch).then(|| self.latch.write());
         let (mut seen, mut extra, mut broken) = (0_u64, 0, false);
         let visited = self.inner.scan(&self.misread(range), chunk, &mut |key, value| {
             seen += 1;
@@ -447,5 +492,49 @@ impl Direct for Faulty {
             Fault::ScanSkipsAtSeam if seen >= 33 => visited - 1,
             _ => visited + extra,
         })
+    }
+}
+
+/// A session that remembers what it read and wrote, and never asks again.
+struct CachingSession<'a> {
+    inner: DirectSession<'a, Faulty>,
+    cache: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Session for CachingSession<'_> {
+    fn get(&mut self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        if let Some(cached) = self.cache.get(key) {
+            value.clone_from(cached);
+            return Ok(true);
+        }
+        let found = self.inner.get(key, value)?;
+        if found {
+            self.cache.insert(key.to_vec(), value.clone());
+        }
+        Ok(found)
+    }
+
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.cache.insert(key.to_vec(), value.to_vec());
+        self.inner.set(key, value)
+    }
+
+    fn update(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
+        self.cache.remove(key);
+        self.inner.update(key, value)
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Result<Existence> {
+        self.cache.remove(key);
+        self.inner.delete(key)
+    }
+
+    fn batch(&mut self, batch: &WriteBatch) -> Result<()> {
+        self.cache.clear();
+        self.inner.batch(batch)
+    }
+
+    fn scan(&mut self, range: &ScanRange<'_>, visit: Visitor<'_>) -> Result<u64> {
+        self.inner.scan(range, visit)
     }
 }

@@ -20,16 +20,16 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Engines(engines::Arguments),
-    Workload(workload::Arguments),
     Completions(completions::Arguments),
+    Workload(workload::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
-        Verb::Workload(arguments) => workload::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Verb::Workload(arguments) => workload::run(&arguments),
     };
     outcome.map_or_else(report, |()| ExitCode::SUCCESS)
 }

@@ -2,8 +2,12 @@
 
 pub mod cells;
 pub mod diagnostic;
+mod digest;
+mod distribution;
 pub mod estimate;
+pub mod expectation;
 pub mod file;
+pub mod keyspace;
 pub mod limits;
 pub mod literal;
 pub mod located;
@@ -12,11 +16,15 @@ pub mod overrides;
 pub mod phases;
 pub mod plan;
 pub mod planner;
+mod random;
 pub mod request;
 pub mod schema;
+mod sequence;
 pub mod size;
 pub mod spec;
+pub mod stream;
 pub mod summary;
+pub mod value;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,198 @@
+//! Several threads at work, with nodes so small that they are split and merged all the time.
+
+use super::*;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::scope;
+
+const THREADS: u32 = 4;
+
+/// Small trees by entries and by bytes.
+fn small_trees() -> [BTree; 3] {
+    [with_order(3), with_order(8), with_size(512)]
+}
+
+#[test]
+fn each_thread_finds_what_it_wrote() {
+    for tree in small_trees() {
+        let models: Vec<Model> = scope(|threads| {
+            let workers: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    threads.spawn({
+                        let tree = &tree;
+                        move || own_keys(tree, thread)
+                    })
+                })
+                .collect();
+            workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+        });
+        assert_same(&tree, &models.into_iter().flatten().collect());
+        let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
+        assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
+    }
+}
+
+/// Works on the keys that are `thread` modulo the number of threads, interleaved with those of the others in all leaves.
+fn own_keys(tree: &BTree, thread: u32) -> Model {
+    let mut rng = rng(u64::from(thread));
+    let mut model = Model::new();
+    let mut value = Vec::new();
+    let mut chunk = Chunk::new();
+    for step in 0..6_000_u32 {
+        let n = rng.random_range(0..400) * THREADS + thread;
+        let key = format!("key{n:05}").into_bytes();
+        // Phases of growth and of decline, shifted between the threads.
+        let deletes = if (step / 1_000 + thread).is_multiple_of(2) { 25 } else { 65 };
+        match rng.random_range(0..100) {
+            draw if draw < deletes => {
+                assert_eq!(tree.delete(&key).unwrap(), model.remove(&key).is_some().into());
+            }
+            draw if draw < 85 => {
+                let new = step.to_be_bytes().repeat(rng.random_range(1..8));
+                tree.set(&key, &new).unwrap();
+                model.insert(key, new);
+            }
+            draw if draw < 88 => {
+                let mut batch = WriteBatch::new();
+                for _ in 0..20 {
+                    let key = format!("key{:05}", rng.random_range(0..400) * THREADS + thread).into_bytes();
+                    if rng.random() {
+                        batch.set(&key, b"batch");
+                        model.insert(key, b"batch".to_vec());
+                    } else {
+                        batch.delete(&key);
+                        model.remove(&key);
+                    }
+                }
+                tree.batch(&batch).unwrap();
+            }
+            draw if draw < 90 => {
+                // Of its own keys, a scan must show exactly the model; those of the others come and go.
+                let mut range = ScanRange::from(&key).limit(60);
+                range.reverse = rng.random();
+                let (mut own, mut last) = (Vec::new(), None);
+                tree.scan(&range, &mut chunk, &mut |key, value| {
+                    let n: u32 = std::str::from_utf8(&key[3..]).unwrap().parse().unwrap();
+                    if n % THREADS == thread {
+                        own.push((key.to_vec(), value.to_vec()));
+                    }
+                    last = Some(key.to_vec());
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+                if let Some(last) = last {
+                    let (low, high) = if range.reverse { (last, b"l".to_vec()) } else { (key.clone(), last) };
+                    if range.reverse {
+                        own.reverse();
+                    }
+                    let expected = model.range(low..=high).map(|(k, v)| (k.clone(), v.clone()));
+                    assert_eq!(own, expected.collect::<Vec<_>>());
+                }
+            }
+            _ => {
+                assert_eq!(tree.get(&key, &mut value).unwrap(), model.contains_key(&key));
+                assert_eq!(&value, model.get(&key).unwrap_or(&Vec::new()));
+            }
+        }
+    }
+    model
+}
+
+#[test]
+fn scans_miss_no_key_that_stays() {
+    for tree in small_trees() {
+        let stays = |n: u32| n.is_multiple_of(10);
+        let key = |n: u32| format!("key{n:05}").into_bytes();
+        for n in (0..2_000).filter(|n| stays(*n)) {
+            tree.set(&key(n), b"stays").unwrap();
+        }
+        let running = AtomicU64::new(2);
+        scope(|threads| {
+            let (tree, running) = (&tree, &running);
+            for thread in 0..2 {
+                threads.spawn(move || {
+                    let mut rng = rng(50 + thread);
+                    let mut grows = true;
+                    // Grows and shrinks the tree until the scanners have seen enough.
+                    while running.load(Relaxed) > 0 {
+                        for _ in 0..1_500 {
+                            let n = rng.random_range(0..2_000);
+                            if stays(n) {
+                                tree.update(&key(n), b"stays").unwrap();
+                            } else if grows {
+                                tree.set(&key(n), &vec![1; rng.random_range(0..30)]).unwrap();
+                            } else {
+                                tree.delete(&key(n)).unwrap();
+                            }
+                        }
+                        grows = !grows;
+                    }
+                });
+            }
+            for reverse in [false, true] {
+                threads.spawn(move || {
+                    let _running = Running(running);
+                    let mut chunk = Chunk::new();
+                    for _ in 0..60 {
+                        let (mut seen, mut last): (u32, Option<Vec<u8>>) = (0, None);
+                        let mut range = ScanRange::all();
+                        range.reverse = reverse;
+                        tree.scan(&range, &mut chunk, &mut |key, value| {
+                            if let Some(last) = &last {
+                                assert!(if reverse { &last[..] > key } else { &last[..] < key });
+                            }
+                            last = Some(key.to_vec());
+                            seen += u32::from(value == b"stays");
+                            ControlFlow::Continue(())
+                        })
+                        .unwrap();
+                        assert_eq!(seen, 200);
+                        tree.stats();
+                    }
+                });
+            }
+        });
+        tree.validate().unwrap();
+        let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
+        assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
+    }
+}
+
+/// Counts down when its thread ends, by a failed assertion too, so that nobody waits for it in vain.
+struct Running<'a>(&'a AtomicU64);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[test]
+fn writers_on_one_key_leave_one_of_their_values() {
+    for tree in small_trees() {
+        let existed = AtomicU64::new(0);
+        let inserted = AtomicU64::new(0);
+        scope(|threads| {
+            for thread in 0..THREADS {
+                let (tree, existed, inserted) = (&tree, &existed, &inserted);
+                threads.spawn(move || {
+                    let mut value = Vec::new();
+                    for step in 0..2_000_u32 {
+                        let key = (step % 7).to_be_bytes();
+                        if step % 3 == thread % 3 {
+                            if tree.delete(&key).unwrap() == Existence::Present {
+                                existed.fetch_add(1, Relaxed);
+                            }
+                        } else if !tree.writer().write(&Write::set(&key, &[thread as u8; 40])) {
+                            inserted.fetch_add(1, Relaxed);
+                        }
+                        if tree.get(&key, &mut value).unwrap() {
+                            assert!(value.len() == 40 && value.iter().all(|byte| *byte == value[0]));
+                        }
+                    }
+                });
+            }
+        });
+        tree.validate().unwrap();
+        assert_eq!(tree.stats().records, inserted.load(Relaxed) - existed.load(Relaxed));
+    }
+}

@@ -1,0 +1,180 @@
+//! Deep trees grow and vanish, nodes keep their fill, broken trees are found out.
+
+use super::*;
+use crate::btree::branch::{Branch, Child};
+use crate::btree::page::{Page, Value};
+
+const RECORDS: u32 = 2_000;
+
+fn orders_of_keys() -> Vec<(&'static str, Vec<u32>)> {
+    let ascending: Vec<u32> = (0..RECORDS).collect();
+    let descending = ascending.iter().rev().copied().collect();
+    let mut random = ascending.clone();
+    let mut rng = rng(3);
+    for index in (1..random.len()).rev() {
+        random.swap(index, rng.random_range(0..=index));
+    }
+    vec![("ascending", ascending), ("descending", descending), ("random", random)]
+}
+
+#[test]
+fn deep_trees_grow_and_vanish_in_any_order() {
+    for (inserted, inserts) in orders_of_keys() {
+        for (deleted, deletes) in orders_of_keys() {
+            let tree = with_order(3);
+            let mut model = Model::new();
+            for (step, n) in inserts.iter().enumerate() {
+                tree.set(&n.to_be_bytes(), &n.to_le_bytes()).unwrap();
+                model.insert(n.to_be_bytes().to_vec(), n.to_le_bytes().to_vec());
+                if step % 400 == 0 {
+                    tree.validate().unwrap();
+                }
+            }
+            assert_same(&tree, &model);
+            assert!(detail(&tree, "height") >= 7.0);
+            for (step, n) in deletes.iter().enumerate() {
+                assert_eq!(tree.delete(&n.to_be_bytes()).unwrap(), Existence::Present);
+                model.remove(&n.to_be_bytes()[..]);
+                if step % 400 == 0 {
+                    assert_same(&tree, &model);
+                }
+            }
+            assert_same(&tree, &model);
+            assert_eq!(detail(&tree, "height"), 1.0, "{inserted} {deleted}");
+            assert_eq!((detail(&tree, "leaves"), detail(&tree, "branches")), (1.0, 0.0));
+        }
+    }
+}
+
+#[test]
+fn the_order_bounds_the_nodes() {
+    for order in [3, 7, 100, 1000] {
+        let tree = with_order(order);
+        for n in 0..5_000_u32 {
+            tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), b"v").unwrap();
+        }
+        tree.validate().unwrap();
+        let leaves = detail(&tree, "leaves");
+        assert!(leaves >= 5_000.0 / f64::from(order), "{order}: {leaves}");
+        assert!(leaves <= 5_000.0 / (f64::from(order) * 0.4).floor().max(1.0), "{order}: {leaves}");
+    }
+}
+
+#[test]
+fn nodes_by_bytes_keep_their_fill() {
+    for (size, value_bytes) in [(512, 20), (4096, 100)] {
+        for (name, keys) in orders_of_keys() {
+            let tree = with_size(size);
+            for n in &keys {
+                tree.set(format!("user{n:020}").as_bytes(), &vec![0; value_bytes]).unwrap();
+            }
+            let fill = detail(&tree, "leaf_fill_ratio");
+            assert!(fill > if name == "ascending" { 0.85 } else { 0.49 }, "{name}: {fill}");
+            for n in keys.iter().filter(|n| *n % 10 != 0) {
+                tree.delete(format!("user{n:020}").as_bytes()).unwrap();
+            }
+            tree.validate().unwrap();
+            let fill = detail(&tree, "leaf_fill_ratio");
+            assert!(fill > 0.4, "{name} after deletes: {fill}");
+            for n in keys.iter().filter(|n| *n % 10 == 0) {
+                tree.set(format!("user{n:020}").as_bytes(), b"").unwrap();
+            }
+            tree.validate().unwrap();
+            let fill = detail(&tree, "leaf_fill_ratio");
+            assert!(fill > 0.35 || detail(&tree, "leaves") == 1.0, "{name} after shrinking updates: {fill}");
+        }
+    }
+}
+
+#[test]
+fn splits_and_merges_do_not_alternate() {
+    for (name, tree) in trees() {
+        for n in 0..RECORDS {
+            tree.set(&n.to_be_bytes(), &[0; 50]).unwrap();
+        }
+        let shape_changes = || detail(&tree, "splits") + detail(&tree, "merges") + detail(&tree, "borrows");
+        for at in [0, RECORDS / 2 + 1, RECORDS] {
+            let before = shape_changes();
+            for _ in 0..200 {
+                tree.set(&[&at.to_be_bytes()[..], b"x"].concat(), &[0; 50]).unwrap();
+                tree.delete(&[&at.to_be_bytes()[..], b"x"].concat()).unwrap();
+            }
+            assert!(shape_changes() - before <= 6.0, "{name} at {at}: {}", shape_changes() - before);
+        }
+    }
+}
+
+fn leaf(keys: &[&str]) -> Child {
+    let records = keys.iter().map(|key| (key.as_bytes(), Value::Inline(b"")));
+    Box::new(Latch::new(Node::Leaf(Leaf::from_parts(Page::build(records, 0, 128), Vec::new()))))
+}
+
+fn branch(level: u8, separators: &[&str], children: Vec<Child>) -> Node {
+    let page = Page::build(separators.iter().map(|key| (key.as_bytes(), Value::Inline(b""))), 0, 128);
+    Node::Branch(Branch::from_parts(level, page, children))
+}
+
+#[test]
+fn a_broken_tree_is_found_out() {
+    let verdict = |root: Node| {
+        let mut tree = with_order(3);
+        tree.root = Latch::new(root);
+        tree.validate().map_err(|error| error.to_string())
+    };
+    let broken = |root: Node| verdict(root).unwrap_err();
+    assert!(verdict(branch(1, &["c"], vec![leaf(&["a", "b"]), leaf(&["c"])])).is_ok());
+    assert!(broken(branch(1, &["c"], vec![leaf(&["a", "c"]), leaf(&["d"])])).contains("/0: the last key"));
+    assert!(broken(branch(1, &["c"], vec![leaf(&["a"]), leaf(&["b"])])).contains("/1: the first key"));
+    assert!(broken(branch(1, &["c"], vec![leaf(&["a"]), leaf(&[])])).contains("/1: 0 records are too few"));
+    assert!(broken(branch(1, &[], vec![leaf(&["a"])])).contains("1 children are too few"));
+    assert!(broken(branch(1, &["b", "c"], vec![leaf(&["a"]), leaf(&["b"])])).contains("2 separators"));
+    assert!(broken(branch(2, &["b"], vec![leaf(&["a"]), leaf(&["b"])])).contains("level 0 where 1 is due"));
+    let children = || ["a", "b", "c", "d"].map(|key| leaf(&[key])).into();
+    assert!(broken(branch(1, &["b", "c", "d"], children())).contains("4 children"));
+    assert!(broken(branch(1, &["b"], vec![leaf(&["a"]), leaf(&["b", "c", "d", "e"])])).contains("too full"));
+}
+
+#[test]
+fn a_branch_that_loses_its_prefix_is_split() {
+    for records in [300_u32, 1_000, 3_000] {
+        for edge in ["a", "z", "prefix/prefix/prefix/prefix/a", "prefix/prefix/prefix/prefix/z"] {
+            let tree = with_size(512);
+            let mut model = Model::new();
+            let middle =
+                (0..records).map(|n| format!("prefix/prefix/prefix/prefix/prefix/prefix/prefix/{n:08}"));
+            for key in middle.chain((0..100).map(|n| format!("{edge}{:08}", n * 7919 % 100))) {
+                tree.set(key.as_bytes(), b"some value").unwrap();
+                model.insert(key.into_bytes(), b"some value".to_vec());
+                if model.len() as u32 > records {
+                    tree.validate().unwrap();
+                }
+            }
+            assert_same(&tree, &model);
+        }
+    }
+}
+
+/// Leaves, branches and bytes by a plain walk.
+fn walk(node: &Node, sums: &mut (f64, f64, u64)) {
+    sums.2 += node.memory_bytes() as u64;
+    match node {
+        Node::Leaf(_) => sums.0 += 1.0,
+        Node::Branch(branch) => {
+            sums.1 += 1.0;
+            (0..branch.len()).for_each(|index| walk(&branch.child(index).shared(), sums));
+        }
+    }
+}
+
+#[test]
+fn figures_agree_with_a_plain_walk() {
+    for (name, tree) in trees() {
+        for n in 0..3_000_u32 {
+            tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), &vec![0; n as usize % 200]).unwrap();
+        }
+        let mut sums = (0.0, 0.0, 0);
+        walk(&tree.root.shared(), &mut sums);
+        let figures = (detail(&tree, "leaves"), detail(&tree, "branches"), tree.stats().memory_bytes);
+        assert_eq!(figures, sums, "{name}");
+    }
+}
