@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod engines;
+mod report;
 
 use crate::exit::Failure;
 use clap::{Parser, Subcommand};
@@ -17,18 +18,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Engines(engines::Arguments),
+    Report(report::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
     };
-    outcome.map_or_else(report, |()| ExitCode::SUCCESS)
+    outcome.map_or_else(tell, |()| ExitCode::SUCCESS)
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a failure is told")]
-fn report(failure: Failure) -> ExitCode {
+fn tell(failure: Failure) -> ExitCode {
     eprintln!("error: {failure}");
     failure.exit.into()
 }
