@@ -3,8 +3,8 @@
 mod completions;
 mod engines;
 pub mod output;
-mod workload;
 mod report;
+mod workload;
 
 use crate::exit::Failure;
 use clap::{CommandFactory, Parser, Subcommand};
