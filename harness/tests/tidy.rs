@@ -1,4 +1,5 @@
 //! The rules of the house as a test: who may import whom, which words are banned, how long a file may be.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use engines::testing::within;
 use std::collections::BTreeMap;
