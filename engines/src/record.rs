@@ -35,8 +35,8 @@ impl Record {
         debug_assert!(u32::try_from(used).is_ok());
         let total = allocation_bytes(used);
         let mut bytes = Vec::with_capacity(total);
-        bytes.extend_from_slice(&(key.len() as u32).to_ne_bytes());
-        bytes.extend_from_slice(&(value.len() as u32).to_ne_bytes());
+        bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(value);
         bytes.resize(total, 0);
@@ -46,7 +46,7 @@ impl Record {
     #[inline]
     fn len_at(&self, at: usize) -> usize {
         let b = &self.bytes;
-        u32::from_ne_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]) as usize
+        u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]) as usize
     }
 
     /// The key.
@@ -68,7 +68,7 @@ impl Record {
         let start = HEADER_BYTES + self.len_at(0);
         let used = start + value.len();
         if used <= self.bytes.len() && self.bytes.len() <= 2 * used + SLACK_BYTES {
-            self.bytes[4..HEADER_BYTES].copy_from_slice(&(value.len() as u32).to_ne_bytes());
+            self.bytes[4..HEADER_BYTES].copy_from_slice(&(value.len() as u32).to_le_bytes());
             self.bytes[start..used].copy_from_slice(value);
         } else {
             *self = Self::new(self.key(), value);

@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// How long a fault may hang before the hang counts as found.
 const HANG: Duration = Duration::from_secs(1);
 /// Random cases that are enough to find a fault.
-const FAULTY_CASES: u32 = 400;
+const FAULTY_CASES: u32 = 300;
 
 /// Runs a group of checks over every engine that stores data.
 fn run(group: Group) {

@@ -1,4 +1,5 @@
 //! The rules of the house as a test: who may import whom, which words are banned, how long a file may be.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use engines::testing::within;
 use std::collections::BTreeMap;
@@ -69,20 +70,49 @@ fn sources() -> Vec<Source> {
         collect(&root().join(directory), &mut paths);
     }
     paths.sort();
-    let sources: Vec<_> = paths
+    let files: Vec<_> = paths
         .iter()
         .map(|path| {
-            let text = fs::read_to_string(path).expect("a source file is text");
             let relative = path.strip_prefix(root()).expect("below the root");
-            let path = relative.to_string_lossy().replace('\\', "/");
-            let is_test = path.contains("/tests") || path.contains("/testing/") || path.contains("/benches/");
+            let text = fs::read_to_string(path).expect("a source file is text");
+            (relative.to_string_lossy().replace('\\', "/"), text)
+        })
+        .collect();
+    let test_modules: Vec<String> = files.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    let sources: Vec<_> = files
+        .into_iter()
+        .map(|(path, text)| {
+            let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
+            let is_test = ["/tests", "/testing/", "/benches/"].iter().any(|part| path.contains(part))
+                || test_modules.iter().any(|test| module == test || module.starts_with(&format!("{test}/")));
             let product =
-                if is_test { "" } else { text.split("#[cfg(test)]\nmod tests").next().unwrap_or("") };
+                if is_test { "" } else { text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("") };
             Source { product: product.to_owned(), path, text }
         })
         .collect();
     assert!(sources.len() > 20, "only {} source files found", sources.len());
     sources
+}
+
+/// The modules that a file declares for tests only, as paths without their ending.
+fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let directory = match path
+        .strip_suffix("/mod.rs")
+        .or_else(|| path.strip_suffix("/lib.rs"))
+        .or_else(|| path.strip_suffix("/main.rs"))
+    {
+        Some(directory) => directory,
+        None => path.trim_end_matches(".rs"),
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let declared = lines.windows(2).filter_map(|pair| match pair {
+        ["#[cfg(test)]", declaration] => {
+            let (_, name) = declaration.strip_suffix(';')?.split_once("mod ")?;
+            Some(format!("{directory}/{name}"))
+        }
+        _ => None,
+    });
+    declared.collect()
 }
 
 fn check(faults: Vec<String>) {

@@ -180,8 +180,8 @@ impl Page {
         };
         let head = u64::from(head(suffix));
         let slots = self.slots();
-        let mut low = slots.partition_point(|slot| u64::from_ne_bytes(*slot) < head << 32);
-        let is_candidate = |slot: &[u8; SLOT_BYTES]| u64::from_ne_bytes(*slot) >> 32 == head;
+        let mut low = slots.partition_point(|slot| u64::from_le_bytes(*slot) < head << 32);
+        let is_candidate = |slot: &[u8; SLOT_BYTES]| u64::from_le_bytes(*slot) >> 32 == head;
         if !slots.get(low).is_some_and(is_candidate) {
             return Err(low);
         }
@@ -345,7 +345,7 @@ impl Page {
         let head = u64::from(head(&body[..suffix_len]));
         self.write_value(offset + HEADER_BYTES + suffix_len, value);
         let slot = self.slot_start(index);
-        self.buffer[slot..slot + SLOT_BYTES].copy_from_slice(&(head << 32 | offset as u64).to_ne_bytes());
+        self.buffer[slot..slot + SLOT_BYTES].copy_from_slice(&(head << 32 | offset as u64).to_le_bytes());
     }
 
     fn write_header(&mut self, offset: usize, suffix_len: usize, value: Value<'_>) {
@@ -380,7 +380,7 @@ impl Page {
 
     #[inline]
     fn offset(&self, index: usize) -> usize {
-        u64::from_ne_bytes(self.slots()[index]) as u32 as usize
+        u64::from_le_bytes(self.slots()[index]) as u32 as usize
     }
 
     #[inline]
@@ -411,7 +411,7 @@ impl Page {
                 return Err(format!("record {index} runs over the end of the buffer"));
             }
             extents.push((offset, end));
-            if u64::from_ne_bytes(self.slots()[index]) >> 32 != u64::from(head(self.suffix(index))) {
+            if u64::from_le_bytes(self.slots()[index]) >> 32 != u64::from(head(self.suffix(index))) {
                 return Err(format!("head of record {index} is not that of its key"));
             }
             if index > 0 && self.suffix(index - 1) >= self.suffix(index) {

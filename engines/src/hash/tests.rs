@@ -1,3 +1,5 @@
+//! The hash engine against a model, alone and with threads.
+
 use super::*;
 use crate::direct::Direct;
 use crate::engine::{Engine, Existence, GetBuffer, ScanRange, WriteBatch};

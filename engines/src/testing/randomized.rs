@@ -13,13 +13,11 @@ pub(super) const CHECKS: &[Check] = &[Check {
     run,
 }];
 
-/// Shrinking ends here; a sequence that still fails is reported even if it could be shorter.
-const SHRINK_STEPS: u32 = 2_000;
-
 fn run(subject: &Subject) {
     let config = Config {
         cases: subject.cases(),
-        max_shrink_iters: SHRINK_STEPS,
+        // A sequence that still fails after as many steps is reported even if it could be shorter.
+        max_shrink_iters: subject.cases(),
         failure_persistence: None,
         ..Config::default()
     };

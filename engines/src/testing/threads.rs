@@ -9,8 +9,9 @@ use super::random::Random;
 use super::reading::{everything, get, get_many, scan};
 use super::record::{numbered_key, value};
 use super::subject::Subject;
-use super::workers::{race, together};
-use crate::engine::{Existence, ScanRange, WriteBatch};
+use super::workers::{Crew, race, together};
+use crate::engine::{Existence, ScanRange, Session, WriteBatch};
+use std::hint::spin_loop;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread::yield_now;
@@ -108,9 +109,9 @@ fn overlapping(subject: &Subject) {
     const KEYS: usize = 48;
     let engine = subject.open();
     let numbers: std::collections::BTreeMap<_, _> = (0..KEYS).map(|n| (numbered_key(n), n)).collect();
-    let write = |worker: usize, session: &mut dyn crate::Session| {
-        let mut random = Random::new(100 + worker as u64);
-        for _ in 0..4_000 {
+    let write = |worker: usize, round: usize, session: &mut dyn Session| {
+        let mut random = Random::new((round * WRITERS + worker) as u64);
+        for _ in 0..50 {
             let n = random.below(KEYS);
             let (key, value) = (numbered_key(n), describing(n, random.next()));
             match random.below(6) {
@@ -131,7 +132,8 @@ fn overlapping(subject: &Subject) {
             }
         }
     };
-    race(&*engine, WRITERS, write, 2, |worker, round, session| match (worker + round) % 4 {
+    let (writers, readers) = (Crew { threads: WRITERS, rounds: 60 }, Crew { threads: 2, rounds: 60 });
+    race(&*engine, writers, write, readers, |worker, round, session| match (worker + round) % 4 {
         0 => (0..KEYS).for_each(|n| {
             if let Some(value) = get(session, &numbered_key(n)) {
                 assert_describes(n, &value);
@@ -184,22 +186,22 @@ fn monotonic(subject: &Subject) {
     let mut session = engine.session().expect("a session");
     keys.iter().for_each(|key| session.set(key, &versioned(0)).expect("set"));
     let published = AtomicU64::new(0);
-    let write = |_: usize, session: &mut dyn crate::Session| {
-        for n in 1..=1_500 {
-            let value = versioned(n);
-            match n % 3 {
-                0 => keys.iter().for_each(|key| session.set(key, &value).expect("set")),
-                1 => keys.iter().for_each(|key| assert!(session.update(key, &value).expect("update"))),
-                _ => {
-                    let mut batch = WriteBatch::new();
-                    keys.iter().for_each(|key| batch.set(key, &value));
-                    session.batch(&batch).expect("batch");
-                }
+    let write = |_: usize, round: usize, session: &mut dyn Session| {
+        let n = round as u64 + 1;
+        let value = versioned(n);
+        match n % 3 {
+            0 => keys.iter().for_each(|key| session.set(key, &value).expect("set")),
+            1 => keys.iter().for_each(|key| assert!(session.update(key, &value).expect("update"))),
+            _ => {
+                let mut batch = WriteBatch::new();
+                keys.iter().for_each(|key| batch.set(key, &value));
+                session.batch(&batch).expect("batch");
             }
-            published.store(n, Release);
         }
+        published.store(n, Release);
     };
-    race(&*engine, 1, write, 3, |worker, round, session| {
+    let (writers, readers) = (Crew { threads: 1, rounds: 1_500 }, Crew { threads: 3, rounds: 100 });
+    race(&*engine, writers, write, readers, |worker, round, session| {
         let mut floor = [published.load(Acquire); KEYS];
         let mut raise = |index: usize, found: u64, how: &str| {
             let newest = published.load(Acquire) + 1;
@@ -231,9 +233,13 @@ fn monotonic(subject: &Subject) {
     engine.validate().expect("valid");
 }
 
-/// Lets other threads run, now and then twice: whoever is between two steps gets the chance to take the second.
+/// Gives other threads time to take the second of two steps: some hundred nanoseconds on another processor, and once in a while
+/// on this one, which is dear: a busy system runs others for milliseconds.
 fn give_way(n: usize) {
-    (0..n % 3).for_each(|_| yield_now());
+    if n.is_multiple_of(101) {
+        return yield_now();
+    }
+    (0..n % 7 * 16).for_each(|_| spin_loop());
 }
 
 /// One thread sets and deletes a key and must not find it afterwards, whatever the threads do that update it.
@@ -242,17 +248,16 @@ fn presence(subject: &Subject) {
     let key = b"now here, now not";
     let mut session = engine.session().expect("a session");
     (0..50).for_each(|n| session.set(&numbered_key(n), b"neighbour").expect("set"));
-    let write = |_: usize, session: &mut dyn crate::Session| {
-        for n in 0..4_000 {
-            session.set(key, b"set").expect("set");
-            give_way(n);
-            let found = session.delete(key).expect("delete");
-            assert_ne!(found, Existence::Absent, "the record was set before, round {n}");
-            give_way(n / 3);
-            assert_eq!(get(session, key), None, "an update brought a deleted record back, round {n}");
-        }
+    let write = |_: usize, n: usize, session: &mut dyn Session| {
+        session.set(key, b"set").expect("set");
+        give_way(n);
+        let found = session.delete(key).expect("delete");
+        assert_ne!(found, Existence::Absent, "the record was set before, round {n}");
+        give_way(n / 3);
+        assert_eq!(get(session, key), None, "an update brought a deleted record back, round {n}");
     };
-    race(&*engine, 1, write, 2, |worker, _, session| {
+    let (writers, readers) = (Crew { threads: 1, rounds: 4_000 }, Crew { threads: 2, rounds: 4_000 });
+    race(&*engine, writers, write, readers, |worker, _, session| {
         session.update(key, &vec![b'u'; 10 + worker * 30]).expect("update");
     });
     assert_eq!(get(&mut *session, key), None, "an update brought a deleted record back");

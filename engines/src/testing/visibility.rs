@@ -7,7 +7,7 @@ use super::random::Random;
 use super::reading::{get, scan};
 use super::record::{Record, numbered_key};
 use super::subject::Subject;
-use super::workers::race;
+use super::workers::{Crew, race};
 use crate::engine::{Engine, ScanRange, Session, WriteBatch};
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -57,13 +57,10 @@ fn atomic_batches(subject: &Subject) {
     let engine = subject.open();
     fill(&*engine, 1_000);
     let keys: Vec<_> = [10, 250, 499, 750, 990].map(|n| [&numbered_key(n)[..], b"!"].concat()).to_vec();
-    let write = |_: usize, session: &mut dyn Session| {
+    let write = |_: usize, round: usize, session: &mut dyn Session| {
         let mut batch = WriteBatch::new();
-        for n in 0..6_000_u64 {
-            batch.clear();
-            keys.iter().for_each(|key| batch.set(key, &n.to_le_bytes()));
-            session.batch(&batch).expect("batch");
-        }
+        keys.iter().for_each(|key| batch.set(key, &(round as u64).to_le_bytes()));
+        session.batch(&batch).expect("batch");
     };
     let read = |worker: usize, round: usize, session: &mut dyn Session| {
         let mut order: Vec<_> = keys.iter().collect();
@@ -77,7 +74,7 @@ fn atomic_batches(subject: &Subject) {
             last = found;
         }
     };
-    race(&*engine, 1, write, 2, read);
+    race(&*engine, Crew { threads: 1, rounds: 6_000 }, write, Crew { threads: 2, rounds: 3_000 }, read);
     engine.validate().expect("valid");
 }
 
@@ -88,28 +85,30 @@ const fn stays(n: usize) -> bool {
     n.is_multiple_of(4)
 }
 
-/// Inserts and deletes whole stretches, so that pages split and empty, and single keys.
-fn come_and_go(worker: usize, session: &mut dyn Session) {
-    let mut random = Random::new(worker as u64);
-    for _ in 0..20 {
-        let start = random.below(KEYS);
-        let stretch = start..(start + 500).min(KEYS);
-        for n in stretch.clone().filter(|n| !stays(*n)) {
-            session.set(&numbered_key(n), &[b'g'; 60]).expect("set");
-        }
-        for n in stretch.filter(|n| !stays(*n)) {
-            session.delete(&numbered_key(n)).expect("delete");
-        }
-        for _ in 0..100 {
-            let n = random.below(KEYS);
-            if stays(n) {
-                session.update(&numbered_key(n), &vec![b's'; random.below(100)]).expect("update");
-            } else {
-                session.set(&numbered_key(n), b"single").expect("set");
-            }
+/// Inserts and deletes a whole stretch, so that pages split and empty, and some single keys.
+fn come_and_go(worker: usize, round: usize, session: &mut dyn Session) {
+    let mut random = Random::new((round * 2 + worker) as u64);
+    let start = random.below(KEYS);
+    let stretch = start..(start + 400).min(KEYS);
+    for n in stretch.clone().filter(|n| !stays(*n)) {
+        session.set(&numbered_key(n), &[b'g'; 60]).expect("set");
+    }
+    for n in stretch.filter(|n| !stays(*n)) {
+        session.delete(&numbered_key(n)).expect("delete");
+    }
+    for _ in 0..100 {
+        let n = random.below(KEYS);
+        if stays(n) {
+            session.update(&numbered_key(n), &vec![b's'; random.below(100)]).expect("update");
+        } else {
+            session.set(&numbered_key(n), b"single").expect("set");
         }
     }
 }
+
+/// Threads that come and go, and threads that look at it.
+const COMING_AND_GOING: Crew = Crew { threads: 2, rounds: 20 };
+const LOOKING: Crew = Crew { threads: 2, rounds: 60 };
 
 /// Which number each key has; what is not in it was never written.
 fn known() -> BTreeMap<Vec<u8>, usize> {
@@ -161,7 +160,7 @@ fn scans_among_writes(subject: &Subject) {
         range.reverse = engine.capabilities().reverse_scan && random.below(2) == 0;
         assert_scan_is_sound(&scan(session, &range), &range, &known);
     };
-    race(&*engine, 2, come_and_go, 2, read);
+    race(&*engine, COMING_AND_GOING, come_and_go, LOOKING, read);
     engine.validate().expect("valid");
 }
 
@@ -170,7 +169,7 @@ fn for_each_among_writes(subject: &Subject) {
     hold_what_stays(&*engine);
     let known = known();
     let staying = (0..KEYS).filter(|n| stays(*n)).count();
-    race(&*engine, 2, come_and_go, 2, |_, _, _| {
+    race(&*engine, COMING_AND_GOING, come_and_go, LOOKING, |_, _, _| {
         let mut seen = vec![false; KEYS];
         let result = engine.for_each(&mut |key, _| {
             let n = *known.get(key).expect("a key that was never written");
@@ -193,10 +192,8 @@ fn snapshots(subject: &Subject) {
     let keys: Vec<_> = (0..20).map(|n| [&numbered_key(n * 50)[..], b"!"].concat()).collect();
     let mut session = engine.session().expect("a session");
     keys.iter().for_each(|key| session.set(key, &0_u64.to_le_bytes()).expect("set"));
-    let write = |_: usize, session: &mut dyn Session| {
-        for n in 1..=800_u64 {
-            keys.iter().for_each(|key| session.set(key, &n.to_le_bytes()).expect("set"));
-        }
+    let write = |_: usize, round: usize, session: &mut dyn Session| {
+        keys.iter().for_each(|key| session.set(key, &(round as u64 + 1).to_le_bytes()).expect("set"));
     };
     let read = |_: usize, round: usize, session: &mut dyn Session| {
         let reverse = engine.capabilities().reverse_scan && round % 2 == 1;
@@ -210,6 +207,6 @@ fn snapshots(subject: &Subject) {
         assert!(versions.is_sorted_by(|a, b| a >= b), "not a point in time: {versions:?}");
         assert!(versions[0] <= versions[versions.len() - 1] + 1, "not a point in time: {versions:?}");
     };
-    race(&*engine, 1, write, 2, read);
+    race(&*engine, Crew { threads: 1, rounds: 800 }, write, Crew { threads: 2, rounds: 60 }, read);
     engine.validate().expect("valid");
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod engines;
 pub mod output;
+mod report;
 mod run;
 mod trial;
 mod workload;
@@ -27,6 +28,7 @@ enum Verb {
     Engines(engines::Arguments),
     Completions(completions::Arguments),
     Workload(workload::Arguments),
+    Report(report::Arguments),
 }
 
 /// Runs the command line and tells how it ended.
@@ -37,12 +39,13 @@ pub fn main() -> ExitCode {
         Verb::Engines(arguments) => engines::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Verb::Workload(arguments) => workload::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
     };
-    outcome.map_or_else(report, |()| ExitCode::SUCCESS)
+    outcome.map_or_else(tell, |()| ExitCode::SUCCESS)
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a failure is told")]
-fn report(failure: Failure) -> ExitCode {
+fn tell(failure: Failure) -> ExitCode {
     eprintln!("error: {failure}");
     failure.exit.into()
 }

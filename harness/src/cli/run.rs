@@ -96,9 +96,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A report that cannot be written must not hide the figures.
     let written = report::write(&out, &results);
     print(&text(arguments.format, &results))?;
-    written?;
+    let report = written?;
     if arguments.format == Format::Text {
-        print(&format!("report: {}\n", out.join("report.html").display()))?;
+        print(&format!("report: {}\n", report.html.display()))?;
     }
     conclude(&plans, &results)
 }

@@ -17,7 +17,7 @@ pub struct Scene {
     pub shapes: Vec<Shape>,
 }
 
-/// What colour means. The page maps each to a light and a dark colour, see [`Ink::hex`].
+/// What colour means, see [`Ink::rgb`] and [`Ink::dark_rgb`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     /// The sheet itself.
@@ -68,7 +68,35 @@ impl Ink {
             Self::Other => (0x7c, 0x85, 0x90),
         }
     }
+
+    /// The colour on a dark ground.
+    pub fn dark_rgb(self) -> (u8, u8, u8) {
+        match self {
+            Self::Paper => (0x1a, 0x1e, 0x23),
+            Self::Text => (0xe8, 0xeb, 0xef),
+            Self::Muted => (0xa3, 0xac, 0xb7),
+            Self::Axis => (0x6d, 0x77, 0x83),
+            Self::Grid => (0x31, 0x38, 0x40),
+            Self::Shade => (0x22, 0x28, 0x2f),
+            Self::Engine(index) => {
+                DARK_ENGINES.into_iter().cycle().nth(index % ENGINE_INKS).unwrap_or_default()
+            }
+            Self::Other => (0x8d, 0x96, 0xa1),
+        }
+    }
 }
+
+/// The same hues for a dark ground.
+const DARK_ENGINES: [(u8, u8, u8); ENGINE_INKS] = [
+    (0x4f, 0xa8, 0xe8),
+    (0xff, 0x8c, 0x42),
+    (0x2e, 0xc4, 0x98),
+    (0xe5, 0x8f, 0xc6),
+    (0xf5, 0xc0, 0x4a),
+    (0x9a, 0xd8, 0xff),
+    (0xc9, 0xa2, 0x7c),
+    (0xc3, 0xcb, 0x45),
+];
 
 /// How a line is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,24 +238,5 @@ impl Scene {
             _ => &[(-0.5, -1.25), (0.5, -1.25), (0.5, 1.25), (-0.5, 1.25)],
         };
         self.shapes.push(Shape::Area { points: polygon(corners), ink, opacity: 1.0 });
-    }
-
-    /// Puts another sheet onto this one.
-    pub fn place(&mut self, other: Scene, (dx, dy): Point) {
-        let shift = |(x, y): Point| (x + dx, y + dy);
-        self.shapes.extend(other.shapes.into_iter().map(|shape| match shape {
-            Shape::Line { points, ink, width, dash, opacity } => {
-                Shape::Line { points: points.into_iter().map(shift).collect(), ink, width, dash, opacity }
-            }
-            Shape::Area { points, ink, opacity } => {
-                Shape::Area { points: points.into_iter().map(shift).collect(), ink, opacity }
-            }
-            Shape::Disc { center, radius, ink, opacity } => {
-                Shape::Disc { center: shift(center), radius, ink, opacity }
-            }
-            Shape::Text { at, anchor, size, bold, ink, text } => {
-                Shape::Text { at: shift(at), anchor, size, bold, ink, text }
-            }
-        }));
     }
 }

@@ -88,3 +88,60 @@ impl Digest {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(words: impl Iterator<Item = u64>) -> Digest {
+        let mut digest = Digest::new(1);
+        digest.extend(words.map(|word| (word, word / 3)));
+        digest
+    }
+
+    #[test]
+    fn streams_of_different_lengths_share_checkpoints() {
+        let full = digest(0..STRIDE * 5_000 + 17).checkpoints();
+        assert!(full.len() <= CHECKPOINTS + 1);
+        for steps in [1, STRIDE - 1, STRIDE, STRIDE * 512, STRIDE * 513, STRIDE * 1_500 + 1] {
+            let part = digest(0..steps).checkpoints();
+            assert!(part.len() <= CHECKPOINTS + 1);
+            assert_eq!(part.last().unwrap().0, steps);
+            let common = full.iter().filter(|(at, _)| *at <= steps).collect::<Vec<_>>();
+            assert!(common.iter().all(|point| part.contains(point)));
+            assert_eq!(common.len(), (steps / (STRIDE * 16)) as usize);
+        }
+    }
+
+    #[test]
+    fn order_and_every_word_matter() {
+        let reference = digest(0..100).value();
+        for at in 0..100 {
+            assert_ne!(digest((0..100).map(|i| if i == at { i + 1_000 } else { i })).value(), reference);
+        }
+        for (a, b) in [(0, 1), (0, 4), (17, 21), (98, 99)] {
+            let swapped = (0..100).map(|i| {
+                if i == a {
+                    b
+                } else if i == b {
+                    a
+                } else {
+                    i
+                }
+            });
+            assert_ne!(digest(swapped).value(), reference, "{a} and {b} swapped");
+        }
+        assert_ne!(digest(0..101).value(), reference);
+        assert_ne!(digest(0..0).checkpoints(), digest(0..1).checkpoints());
+    }
+
+    #[test]
+    fn parts_make_the_same_digest_as_the_whole() {
+        let whole = digest(0..10_000);
+        let mut parts = Digest::new(1);
+        for start in (0..10_000).step_by(250) {
+            parts.extend((start..start + 250).map(|word| (word, word / 3)));
+        }
+        assert_eq!(parts.checkpoints(), whole.checkpoints());
+    }
+}

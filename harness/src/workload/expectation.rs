@@ -185,3 +185,141 @@ impl Expectation {
         (0..self.records).chain(inserted).filter(|record| !self.deleted.contains(record))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::operation::Block;
+    use crate::workload::plan::Mix;
+    use crate::workload::random::{Aspect, below, generator};
+    use crate::workload::stream::OperationStream;
+    use crate::workload::testing::{MIXED, REQUESTS, phase, plan};
+    use crate::workload::value::{ValuePool, link};
+    use std::collections::BTreeMap;
+
+    const DELETING: Mix =
+        Mix { read: 0.1, update: 0.4, insert: 0.2, scan: 0.0, read_modify_write: 0.2, delete: 0.1 };
+
+    type Store = BTreeMap<u64, Vec<u8>>;
+
+    /// Runs load and phases on a map, the workers' operations interleaved at random; returns what was executed.
+    fn simulate(plan: &Plan, workers: u32, interleaving: u64, store: &mut Store) -> Vec<Vec<u64>> {
+        let mut random = generator(interleaving, 0, 0, Aspect::Kind);
+        let mut block = Block::default();
+        for worker in 0..workers {
+            let mut stream = OperationStream::load(plan, worker, workers);
+            while stream.fill(&mut block, 64) > 0 {
+                for operation in &block.operations {
+                    store.insert(operation.record, block.value(operation).to_vec());
+                }
+            }
+        }
+        let mut executed = Vec::new();
+        for number in 0..plan.phases.len() {
+            let mut streams: Vec<_> =
+                (0..workers).map(|worker| OperationStream::phase(plan, number, worker, workers)).collect();
+            // Each worker stops somewhere, as with a bound of time.
+            let stops: Vec<u64> = (0..workers).map(|_| 200 + below(&mut random, 200)).collect();
+            while let Some(worker) = pick(&streams, &stops, &mut random) {
+                streams[worker].fill(&mut block, 1);
+                let operation = block.operations[0];
+                let found = store.get(&operation.record).cloned();
+                match operation.kind {
+                    OperationKind::Insert => {
+                        assert_eq!(store.insert(operation.record, block.value(&operation).to_vec()), None);
+                    }
+                    OperationKind::Update if found.is_some() => {
+                        store.insert(operation.record, block.value(&operation).to_vec());
+                    }
+                    OperationKind::ReadModifyWrite if found.is_some() => {
+                        link(block.value_mut(&operation), &found.unwrap());
+                        store.insert(operation.record, block.value(&operation).to_vec());
+                    }
+                    OperationKind::Delete => drop(store.remove(&operation.record)),
+                    _ => {}
+                }
+            }
+            executed.push(streams.iter().map(OperationStream::steps).collect());
+        }
+        executed
+    }
+
+    fn pick(
+        streams: &[OperationStream],
+        stops: &[u64],
+        random: &mut crate::workload::random::Random,
+    ) -> Option<usize> {
+        let open: Vec<usize> = (0..streams.len()).filter(|&i| streams[i].steps() < stops[i]).collect();
+        open.get(below(random, open.len() as u64) as usize).copied()
+    }
+
+    #[test]
+    fn a_store_that_did_as_told_is_as_expected() {
+        for request in REQUESTS {
+            for mixes in [[MIXED, MIXED], [DELETING, MIXED], [MIXED, DELETING]] {
+                for workers in [1, 3] {
+                    let plan = plan(120, mixes.map(|mix| phase(100_000, mix, request)).to_vec());
+                    let pool = ValuePool::new(&plan);
+                    let mut store = Store::new();
+                    let executed = simulate(&plan, workers, 1, &mut store);
+                    let expectation = Expectation::replay(&plan, workers, &executed);
+                    for (&record, value) in &store {
+                        let version = pool.check(record, value).unwrap();
+                        assert!(expectation.allows(record, version), "{request:?}: {record} {version:x}");
+                        assert!(expectation.exists(record) && expectation.allows(record, UNKNOWN_VERSION));
+                        assert!(!expectation.allows(record, version + (1 << 40)), "a version never written");
+                    }
+                    let mut live: Vec<u64> = expectation.live().collect();
+                    live.sort_unstable();
+                    assert!(live.iter().eq(store.keys()));
+                    assert_eq!(expectation.count(), store.len() as u64);
+                    for record in [119 + (7 << 36), u64::MAX] {
+                        assert!(!expectation.exists(record) && !expectation.allows(record, UNKNOWN_VERSION));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_write_is_noticed() {
+        // One worker: exactly one version is right. Whoever keeps an older one is found out.
+        let updates = Mix { update: 0.5, read_modify_write: 0.5, ..Mix::default() };
+        let plan = plan(20, vec![phase(9_999, updates, REQUESTS[0]), phase(9_999, updates, REQUESTS[1])]);
+        let expectation = Expectation::replay(&plan, 1, &[vec![500], vec![300]]);
+        let mut written: BTreeMap<u64, Vec<u64>> = (0..20).map(|record| (record, vec![LOADED])).collect();
+        for (number, steps) in [(0, 500), (1, 300)] {
+            let mut sequence = Sequence::phase(&plan, number, 0, 1);
+            for (step, &record) in (0..).zip(sequence.draw(steps).1) {
+                written.entry(record).or_default().push(version(number, 0, step));
+            }
+        }
+        for (record, versions) in written {
+            let allowed: Vec<u64> =
+                versions.iter().copied().filter(|&v| expectation.allows(record, v)).collect();
+            assert_eq!(allowed, versions[versions.len() - 1..], "only the last");
+        }
+    }
+
+    #[test]
+    fn of_concurrent_writes_each_workers_last_is_allowed() {
+        let plan = plan(10, vec![phase(9_999, Mix { update: 1.0, ..Mix::default() }, REQUESTS[0])]);
+        let expectation = Expectation::replay(&plan, 2, &[vec![200, 200]]);
+        let lasts: Vec<Vec<u64>> = (0..2)
+            .map(|worker| {
+                let mut last = vec![0; 10];
+                let mut sequence = Sequence::phase(&plan, 0, worker, 2);
+                for (step, &record) in (0..).zip(sequence.draw(200).1) {
+                    last[record as usize] = version(0, worker, step);
+                }
+                last
+            })
+            .collect();
+        for record in 0..10 {
+            let all = (0..2).flat_map(|worker| (0..200).map(move |step| version(0, worker, step)));
+            let allowed: Vec<u64> = all.filter(|&v| expectation.allows(record, v)).collect();
+            assert_eq!(allowed, [lasts[0][record as usize], lasts[1][record as usize]]);
+            assert!(!expectation.allows(record, LOADED));
+        }
+    }
+}

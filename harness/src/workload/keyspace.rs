@@ -3,9 +3,8 @@
 //! A key is the prefix and decimal digits: of the number itself (`ordered`), or of YCSB's hash of it (`hashed`), padded
 //! with zeros to a least number of digits.
 //!
-//! *Collisions.* The hash has 63 bits. Among the first 10⁸ record numbers no two hash alike (tried once; a test repeats it
-//! for the first million), and among n random hashes the expected number of pairs is n² / 2⁶⁴, five in a thousand million
-//! for n = 10⁵ and .05 for n = 10⁹.
+//! *Collisions.* The hash has 63 bits. No two of the first 10⁸ record numbers hash alike (tried once; a test repeats it for
+//! the first million). Of n random hashes n² / 2⁶⁴ pairs are alike on average: 5 · 10⁻⁶ for n = 10⁷, .05 for n = 10⁹.
 
 use super::plan::{KeyOrder, KeyPlan};
 

@@ -45,6 +45,8 @@ pub const MAX_BUCKETS: usize = 65_536;
 pub const MAX_WEIGHT: u64 = 1 << 48;
 /// The most operations of a phase.
 pub const MAX_OPERATIONS: u64 = 1 << 48;
+/// The most inserts of a phase that is bounded by operations, half of the record numbers that it has for itself.
+pub const MAX_INSERTS: u64 = 1 << 35;
 /// The shortest phase.
 pub const MIN_DURATION: Duration = Duration::from_millis(1);
 /// The longest phase and the longest warm-up.

@@ -27,4 +27,6 @@ pub mod summary;
 pub mod value;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

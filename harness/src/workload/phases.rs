@@ -1,9 +1,9 @@
 //! Run phases: what bounds them, what they are made of, and what that means for their reads.
 
-use super::diagnostic::{Diagnostic, quote};
+use super::diagnostic::{Diagnostic, grouped, quote};
 use super::limits::{
-    DEFAULT_REQUEST, DEFAULT_SCAN_MAX, DEFAULT_SCAN_MIN, MAX_DURATION, MAX_OPERATIONS, MAX_PHASES,
-    MAX_SCAN_LENGTH, MIN_DURATION, PROPORTION_TOLERANCE,
+    DEFAULT_REQUEST, DEFAULT_SCAN_MAX, DEFAULT_SCAN_MIN, MAX_DURATION, MAX_INSERTS, MAX_OPERATIONS,
+    MAX_PHASES, MAX_SCAN_LENGTH, MIN_DURATION, PROPORTION_TOLERANCE,
 };
 use super::located::{Located, Place};
 use super::operation::OperationKind;
@@ -42,6 +42,7 @@ pub fn plan(phases: &Located<Vec<Located<PhaseSpec>>>) -> Result<Vec<PhasePlan>,
         }
         let mix = mix(phase, *place)?;
         every_read_hits &= mix.delete <= 0.0;
+        check_inserts(phase, &mix)?;
         let request = phase.request_distribution.or(RequestSpec::named(DEFAULT_REQUEST));
         planned.push(PhasePlan {
             name: name.to_owned(),
@@ -73,6 +74,18 @@ fn bound(phase: &PhaseSpec, place: Place) -> Result<Bound, Diagnostic> {
             Err(Diagnostic::new(given.place, message))
         }
     }
+}
+
+/// Refuses more inserts than a phase has record numbers for.
+#[expect(clippy::cast_precision_loss, reason = "compared with a limit that is far from exact")]
+fn check_inserts(phase: &PhaseSpec, mix: &Mix) -> Result<(), Diagnostic> {
+    let Some(operations) = phase.operations.get() else { return Ok(()) };
+    if operations.value.0 as f64 * mix.insert > MAX_INSERTS as f64 {
+        let name = quote(&phase.name.value);
+        let message = format!("phase {name} inserts more than {} records", grouped(MAX_INSERTS));
+        return Err(Diagnostic::new(operations.place, message));
+    }
+    Ok(())
 }
 
 fn mix(phase: &PhaseSpec, place: Place) -> Result<Mix, Diagnostic> {

@@ -123,3 +123,38 @@ fn share(total: u64, worker: u32, workers: u32) -> u64 {
     let workers = u64::from(workers.max(1));
     total / workers + u64::from(u64::from(worker) < total % workers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::testing::{MIXED, REQUESTS, phase, plan};
+
+    #[test]
+    fn kinds_come_in_their_proportions() {
+        let deleting = Mix { delete: 0.25, update: 0.75, ..Mix::default() };
+        // Thirds do not sum to 1 exactly; zero shares must not come even so.
+        let thirds = Mix { update: 1.0 / 3.0, insert: 1.0 / 3.0, scan: 1.0 / 3.0, ..Mix::default() };
+        for mix in [MIXED, deleting, thirds, Mix { scan: 1.0, ..Mix::default() }] {
+            let plan = plan(100, vec![phase(100_000, mix, REQUESTS[0])]);
+            let mut sequence = Sequence::phase(&plan, 0, 0, 1);
+            let mut counts = [0u64; 6];
+            for &kind in sequence.draw(100_000).0 {
+                counts[kind as usize] += 1;
+            }
+            for kind in OperationKind::ALL {
+                let (found, share) = (counts[kind as usize] as f64 / 100_000.0, mix.of(kind));
+                assert!((found - share).abs() < 0.006, "{kind:?}: {found} for {share}");
+                assert!(share > 0.0 || found == 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn shares_are_even_and_complete() {
+        for (total, workers) in [(10, 3), (0, 2), (7, 7), (5, 8), (1_000_001, 4)] {
+            let shares: Vec<u64> = (0..workers).map(|worker| share(total, worker, workers)).collect();
+            assert_eq!(shares.iter().sum::<u64>(), total);
+            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
+    }
+}

@@ -183,3 +183,175 @@ impl OperationStream {
         self.digest.checkpoints()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::plan::{Bound, Mix, RequestDistribution};
+    use crate::workload::testing::{MIXED, REQUESTS, phase, plan};
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    /// All that an engine and the checker are told about an operation.
+    type Told = (OperationKind, bool, u64, Vec<u8>, Vec<u8>, u32);
+
+    fn told(stream: &mut OperationStream, block_sizes: &[usize], limit: usize) -> Vec<Told> {
+        let (mut all, mut block) = (Vec::new(), Block::default());
+        for &size in block_sizes.iter().cycle() {
+            let count = stream.fill(&mut block, size.min(limit - all.len()));
+            assert_eq!(count, block.operations.len());
+            all.extend(block.operations.iter().map(|o| {
+                (o.kind, o.check, o.record, block.key(o).to_vec(), block.value(o).to_vec(), o.scan_length)
+            }));
+            if count == 0 || all.len() == limit {
+                break;
+            }
+        }
+        all
+    }
+
+    fn mixed(request: RequestDistribution) -> Plan {
+        plan(500, vec![phase(3_000, MIXED, request), phase(3_000, MIXED, request)])
+    }
+
+    #[test]
+    fn the_size_of_blocks_does_not_matter() {
+        for request in REQUESTS {
+            let plan = mixed(request);
+            let mut one = OperationStream::phase(&plan, 1, 1, 2);
+            let mut other = OperationStream::phase(&plan, 1, 1, 2);
+            let told_one = told(&mut one, &[64], 9_999);
+            assert_eq!(told_one.len(), 1_500);
+            assert_eq!(told_one, told(&mut other, &[1, 7, 256, 3], 9_999), "{request:?}");
+            assert_eq!(one.digests(), other.digests());
+            assert_eq!(one.steps(), 1_500);
+        }
+    }
+
+    #[test]
+    fn seeds_workers_and_phases_differ_and_nothing_else_does() {
+        let plan = mixed(REQUESTS[1]);
+        let mut digests = HashSet::new();
+        for seed in [1, 2] {
+            for number in [0, 1] {
+                for worker in [0, 1] {
+                    let plan = Plan { seed, trials: 9, warmup: Duration::from_secs(1), ..plan.clone() };
+                    let mut stream = OperationStream::phase(&plan, number, worker, 2);
+                    let mut again = OperationStream::phase(&plan, number, worker, 2);
+                    assert_eq!(told(&mut stream, &[100], 1_000), told(&mut again, &[99], 1_000));
+                    assert_eq!(stream.digests(), again.digests());
+                    assert!(digests.insert(stream.digests()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_longer_run_starts_like_a_shorter_one() {
+        let mut plan = mixed(REQUESTS[4]);
+        plan.phases[0].bound = Bound::Duration(Duration::from_secs(1));
+        let mut short = OperationStream::phase(&plan, 0, 0, 1);
+        let mut long = OperationStream::phase(&plan, 0, 0, 1);
+        let mut block = Block::default();
+        while short.steps() < 20_000 {
+            short.fill(&mut block, 128);
+        }
+        while long.steps() < 50_000 {
+            long.fill(&mut block, 100);
+        }
+        let (short, long) = (short.digests(), long.digests());
+        assert_eq!(short[..4], long[..4]);
+        assert_eq!(short[3].0, 16_384);
+    }
+
+    #[test]
+    fn the_load_inserts_every_record_once() {
+        let plan = mixed(REQUESTS[0]);
+        let pool = ValuePool::new(&plan);
+        for workers in [1, 2, 3] {
+            let mut records = Vec::new();
+            let mut keys = HashSet::new();
+            for worker in 0..workers {
+                let mut stream = OperationStream::load(&plan, worker, workers);
+                for (kind, check, record, key, value, _) in told(&mut stream, &[64], 10_000) {
+                    assert_eq!((kind, check), (OperationKind::Insert, false));
+                    assert_eq!(record % u64::from(workers), u64::from(worker));
+                    assert_eq!(pool.check(record, &value), Ok(LOADED));
+                    assert!((40..=200).contains(&value.len()));
+                    assert!(keys.insert(key));
+                    records.push(record);
+                }
+            }
+            records.sort_unstable();
+            assert_eq!(records, (0..500).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn operations_carry_what_their_kind_needs() {
+        let plan = mixed(REQUESTS[3]);
+        let pool = ValuePool::new(&plan);
+        let keys = KeySpace::new(&plan.key);
+        let all = told(&mut OperationStream::phase(&plan, 1, 1, 2), &[64], 9_999);
+        let mut inserted = HashSet::new();
+        let (mut checked, mut reading) = (0, 0);
+        for (step, (kind, check, record, key, value, scan_length)) in (0..).zip(all) {
+            let mut expected = Vec::new();
+            keys.write(record, &mut expected);
+            assert_eq!(key, expected);
+            if writes(kind) {
+                assert_eq!(pool.check(record, &value), Ok(version(1, 1, step)));
+            } else {
+                assert!(value.is_empty());
+            }
+            assert_eq!(scan_length > 0, kind == OperationKind::Scan);
+            assert!(scan_length <= 100);
+            assert!(kind != OperationKind::Insert || inserted.insert(record));
+            assert!(!check || reads(kind));
+            reading += u32::from(reads(kind));
+            checked += u32::from(check);
+        }
+        assert!(reading > 100 && checked.abs_diff(reading / 4) <= 1, "{checked} of {reading}");
+    }
+
+    #[test]
+    fn workers_insert_different_records() {
+        let plan = mixed(REQUESTS[2]);
+        let mut seen = HashSet::new();
+        for number in [0, 1] {
+            for worker in 0..3 {
+                let all = told(&mut OperationStream::phase(&plan, number, worker, 3), &[64], 9_999);
+                for (kind, _, record, key, ..) in all {
+                    assert!(kind != OperationKind::Insert || (record >= 500 && seen.insert(key)));
+                }
+            }
+        }
+        assert!(seen.len() > 1_000);
+    }
+
+    #[test]
+    fn checks_can_be_off_and_every_time() {
+        for (check_one_in, every) in [(0, false), (1, true)] {
+            let plan = Plan { check_one_in, ..mixed(REQUESTS[0]) };
+            let all = told(&mut OperationStream::phase(&plan, 0, 0, 1), &[64], 1_000);
+            assert!(all.iter().all(|(kind, check, ..)| *check == (every && reads(*kind))));
+        }
+    }
+
+    #[test]
+    fn blocks_of_very_long_values_are_cut() {
+        let mut plan = plan(10, vec![phase(9, Mix { update: 1.0, ..Mix::default() }, REQUESTS[0])]);
+        plan.value.size = SizeDistribution::Constant { value: MAX_BLOCK_BYTES / 3 };
+        let mut stream = OperationStream::phase(&plan, 0, 0, 1);
+        let mut block = Block::default();
+        let counts: Vec<usize> = (0..4).map(|_| stream.fill(&mut block, 256)).collect();
+        assert_eq!(counts, [3, 3, 3, 0]);
+    }
+
+    #[test]
+    fn a_phase_that_is_not_there_is_empty() {
+        let plan = mixed(REQUESTS[0]);
+        let mut block = Block::default();
+        assert_eq!(OperationStream::phase(&plan, 7, 0, 1).fill(&mut block, 10), 0);
+    }
+}

@@ -228,3 +228,147 @@ fn short(record: u64) -> [u8; LEAST_SEALED] {
     let first = mix(record.wrapping_add(1));
     ((u128::from(mix(first)) << 64) | u128::from(first)).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::testing::plan;
+
+    fn pool() -> ValuePool {
+        ValuePool::new(&plan(1, Vec::new()))
+    }
+
+    fn value(pool: &ValuePool, record: u64, version: u64, len: usize) -> Vec<u8> {
+        let mut value = Vec::new();
+        pool.write(record, version, len, &mut value);
+        assert_eq!(value.len(), len);
+        value
+    }
+
+    #[test]
+    fn what_was_written_is_recognised() {
+        let pool = pool();
+        for len in (0..300).chain([4_096, PIECE, PIECE + 32, PIECE + 33, 3 * PIECE + 5, POOL * 2]) {
+            for record in [0, 1, 12_345, u64::MAX] {
+                for version in [LOADED, version(0, 0, 0), version(3, 9, 1 << 40)] {
+                    let value = value(&pool, record, version, len);
+                    let expected = if len < LEAST_SEALED { UNKNOWN_VERSION } else { version };
+                    assert_eq!(pool.check(record, &value), Ok(expected), "{len} bytes");
+                    assert_eq!(record_of(&value), (len >= 32).then_some(record));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let pool = pool();
+        for len in [1, 7, 8, 15, 16, 23, 24, 31, 32, 33, 40, 100, 200] {
+            for linked in [false, true] {
+                let mut value = value(&pool, 77, version(1, 2, 3), len);
+                if linked {
+                    link(&mut value, b"what was read before");
+                }
+                for bit in 0..len * 8 {
+                    value[bit / 8] ^= 1 << (bit % 8);
+                    assert!(pool.check(77, &value).is_err(), "bit {bit} of {len} bytes");
+                    value[bit / 8] ^= 1 << (bit % 8);
+                }
+                assert!(pool.check(77, &value).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_truncated_and_torn_values_are_noticed() {
+        let pool = pool();
+        for len in [8, 16, 24, 32, 100] {
+            let ours = value(&pool, 5, version(0, 0, 8), len);
+            let expected = match len {
+                8 => ValueFault::Filling { at: 0 },
+                16 | 24 => ValueFault::Header { length: len },
+                _ => ValueFault::Foreign { record: 5 },
+            };
+            assert_eq!(pool.check(6, &ours), Err(expected));
+            if len >= LEAST_SEALED {
+                assert!(pool.check(5, &ours[..len - 1]).is_err());
+                assert!(pool.check(5, &[&ours[..], &[0]].concat()).is_err());
+            }
+        }
+        for len in [17, 25, 33, 100] {
+            let ours = value(&pool, 5, version(0, 0, 8), len);
+            let cut = &ours[..len - 1];
+            assert_eq!(pool.check(5, cut), Err(ValueFault::Header { length: len - 1 }));
+        }
+        let (old, new) = (value(&pool, 5, version(0, 0, 8), 100), value(&pool, 5, version(0, 0, 9), 100));
+        let torn = [&new[..60], &old[60..]].concat();
+        assert_eq!(pool.check(5, &torn), Err(ValueFault::Filling { at: 32 }));
+        assert!(pool.check(5, &[0; 100]).is_err());
+    }
+
+    #[test]
+    fn a_linked_value_depends_on_the_one_read_and_is_still_sound() {
+        let pool = pool();
+        for len in [24, 31, 32, 100] {
+            let mut links = std::collections::HashSet::new();
+            for previous in 0..50 {
+                let read = value(&pool, 5, version(0, 0, previous), 64);
+                let mut new = value(&pool, 5, version(1, 1, 1), len);
+                link(&mut new, &read);
+                assert_eq!(pool.check(5, &new), Ok(version(1, 1, 1)));
+                assert!(links.insert(new.clone()));
+                // Linked twice, the last link counts.
+                link(&mut new, b"");
+                assert_eq!(pool.check(5, &new), Ok(version(1, 1, 1)));
+            }
+        }
+        for len in [0, 8, 16, 23] {
+            let mut short = value(&pool, 5, version(1, 1, 1), len);
+            let before = short.clone();
+            link(&mut short, b"anything");
+            assert_eq!(short, before);
+        }
+    }
+
+    #[test]
+    fn the_filling_repeats_as_much_as_it_should() {
+        for compressibility in [0.0, 0.25, 0.5, 1.0] {
+            let mut plan = plan(1, Vec::new());
+            plan.value.compressibility = compressibility;
+            let pool = ValuePool::new(&plan);
+            let (mut repeated, mut bytes) = (0, 0);
+            for step in 0..1_000 {
+                let value = value(&pool, step, version(0, 0, step), 132);
+                repeated += value[32..].windows(2).filter(|pair| pair[0] == pair[1]).count();
+                bytes += 100;
+            }
+            let share = f64::from(repeated as u32) / f64::from(bytes);
+            assert!((share - compressibility).abs() < 0.03, "{compressibility}: {share}");
+        }
+    }
+
+    #[test]
+    fn successive_values_do_not_repeat_one_another() {
+        let pool = pool();
+        for len in [100, 1_024] {
+            for base in [version(0, 0, 0), version(0, 1, 0), version(1, 0, 0)] {
+                let values: Vec<_> = (0..50).map(|step| value(&pool, 9, base + step, len)).collect();
+                for (i, a) in values.iter().enumerate() {
+                    assert!(values[..i].iter().all(|b| a[32..96] != b[32..96]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_all_different() {
+        let mut seen = std::collections::HashSet::from([LOADED, UNKNOWN_VERSION]);
+        for phase in [0, 1, MAX_PHASES - 1] {
+            for worker in [0, 1, MAX_WORKERS - 1] {
+                for step in [0, 1, (1 << STEP_BITS) - 1] {
+                    assert!(seen.insert(version(phase, worker, step)));
+                }
+            }
+        }
+    }
+}

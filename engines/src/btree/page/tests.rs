@@ -92,7 +92,7 @@ fn a_broken_page_is_found_out() {
         broken(|page| {
             let (slot, head) = (page.slot_start(1), u64::from(head(b"bb")));
             let offset = page.offset(1) as u64;
-            page.buffer[slot..slot + 8].copy_from_slice(&(head << 32 | offset).to_ne_bytes());
+            page.buffer[slot..slot + 8].copy_from_slice(&(head << 32 | offset).to_le_bytes());
         })
         .contains("head")
     );

@@ -1,3 +1,5 @@
+//! The memtable against a model, its read views, limits and threads.
+
 use super::*;
 use crate::chunk::Chunk;
 use crate::engine::{Engine, Existence, GetBuffer, ScanRange, WriteBatch};

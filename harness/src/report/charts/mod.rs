@@ -10,13 +10,15 @@ mod scaling;
 mod series;
 
 use super::scene::Scene;
-use crate::analysis::ranking::{Ranking, rank};
+use crate::analysis::ranking::{self as ranks, Ranking};
 use crate::analysis::summary::{Summary, classes, phases, summarize, thread_counts};
 use crate::analysis::warning::warnings;
 use crate::results::model::{LOAD_PHASE, SweepResult};
 use crate::workload::operation::OperationKind;
 pub use cast::Cast;
 use engines::Durability;
+pub use latency::noun;
+pub use ranking::rank;
 
 /// Width of every chart, logical pixels.
 const WIDTH: f64 = 880.0;
@@ -63,7 +65,7 @@ pub fn figures(sweep: &SweepResult) -> Vec<Summary> {
 impl<'a> Study<'a> {
     /// Ranks the figures that [`figures`] computed from the same sweep.
     pub fn new(sweep: &'a SweepResult, summaries: &'a [Summary]) -> Self {
-        let rankings = rank(&sweep.plan, summaries);
+        let rankings = ranks::rank(&sweep.plan, summaries);
         let cast = Cast::new(&sweep.plan, &rankings);
         Self { sweep, summaries, cast, warnings: warnings(sweep, summaries), rankings }
     }

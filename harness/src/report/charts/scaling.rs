@@ -126,7 +126,7 @@ fn plot(study: &Study<'_>, cells: &[(usize, &Summary)], counts: &[u32]) -> Plot 
         for point in &points {
             plot.scene.marker(*point, engine, 4.0, ink);
         }
-        if let (Some(at), Some(summary)) = (points.last(), own().last()) {
+        if let (Some(at), Some(summary)) = (points.last(), own().next_back()) {
             ends.push(End { at: *at, engine, name: visible(&summary.label) });
         }
     }

@@ -14,7 +14,7 @@ use engines::Durability;
 
 const HEIGHT: f64 = 380.0;
 /// Fewer bins than this make no line.
-const MIN_BINS: usize = 5;
+const MIN_BINS: usize = 10;
 
 /// One engine's line: rates in full bins of the trial whose throughput is the median's neighbour.
 struct Line {

@@ -28,3 +28,28 @@ impl Exponential {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chi_square::assert_fits;
+    use super::*;
+    use crate::workload::random::{Aspect, generator};
+
+    #[test]
+    fn ages_fall_off_exponentially() {
+        let (records, percentile, fraction) = (500u64, 95.0f64, 0.857_142_857_1);
+        let gamma = -(1.0 - percentile / 100.0).ln() / (records as f64 * fraction);
+        let exponential = Exponential::new(records, percentile, fraction);
+        let mut random = generator(1, 0, 0, Aspect::Record);
+        for count in [records, records + 100] {
+            let mut counts = vec![0; count as usize];
+            for _ in 0..300_000 {
+                counts[exponential.sample(&mut random, count) as usize] += 1;
+            }
+            let weights: Vec<f64> = (0..count)
+                .map(|age| (-gamma * age as f64).exp() - (-gamma * (age + 1) as f64).exp())
+                .collect();
+            assert_fits("exponential", &counts, &weights);
+        }
+    }
+}

@@ -33,3 +33,29 @@ impl Hotspot {
         start + below(random, count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chi_square::assert_fits;
+    use super::*;
+    use crate::workload::random::{Aspect, generator};
+
+    #[test]
+    fn hot_and_cold_records_get_their_shares() {
+        let mut random = generator(1, 0, 0, Aspect::Record);
+        for (count, data, operations, hot) in
+            [(100, 0.2, 0.8, 20), (7, 0.5, 0.9, 3), (10, 0.01, 0.8, 0), (10, 1.0, 0.3, 10)]
+        {
+            let hotspot = Hotspot::new(count, data, operations);
+            let mut counts = vec![0; count as usize];
+            for _ in 0..200_000 {
+                counts[hotspot.sample(&mut random) as usize] += 1;
+            }
+            let share = if hot == 0 || hot == count { hot as f64 / count as f64 } else { operations };
+            let weights: Vec<f64> = (0..count)
+                .map(|i| if i < hot { share / hot as f64 } else { (1.0 - share) / (count - hot) as f64 })
+                .collect();
+            assert_fits(&format!("hotspot of {count}"), &counts, &weights);
+        }
+    }
+}

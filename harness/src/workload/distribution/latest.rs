@@ -44,3 +44,26 @@ impl Latest {
         self.ages = Zipfian::new(self.capacity, self.theta);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chi_square::assert_fits;
+    use super::*;
+    use crate::workload::random::{Aspect, generator};
+
+    #[test]
+    fn ages_are_zipfian_over_as_many_records_as_there_are() {
+        for theta in [0.5, 0.99, 1.2] {
+            let mut latest = Latest::new(1, theta);
+            let mut random = generator(1, 0, 0, Aspect::Record);
+            for count in [1u64, 2, 9, 10, 40, 400, 1_000] {
+                let mut counts = vec![0; count as usize];
+                for _ in 0..200_000 {
+                    counts[latest.sample(&mut random, count) as usize] += 1;
+                }
+                let weights: Vec<f64> = (1..=count).map(|rank| (rank as f64).powf(-theta)).collect();
+                assert_fits(&format!("latest({theta}) of {count}"), &counts, &weights);
+            }
+        }
+    }
+}

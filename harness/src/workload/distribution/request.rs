@@ -220,3 +220,118 @@ fn ycsb_record(ycsb: &YcsbZipfian, random: &mut Random, loaded: u64, inserts: &I
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::plan::Mix;
+    use crate::workload::random::{Aspect, generator};
+    use crate::workload::testing::{REQUESTS, phase, plan};
+
+    const INSERTING: Mix =
+        Mix { read: 0.5, update: 0.0, insert: 0.5, scan: 0.0, read_modify_write: 0.0, delete: 0.0 };
+
+    #[test]
+    fn only_records_that_are_there_are_asked_for() {
+        let kinds: Vec<_> = [OperationKind::Read, OperationKind::Insert, OperationKind::Read].repeat(1_000);
+        for request in REQUESTS {
+            let plan = plan(50, vec![phase(3_000, INSERTING, request), phase(3_000, INSERTING, request)]);
+            for number in [0, 1] {
+                let mut requests = Requests::phase(&plan, number, 1, 3);
+                let mut random = generator(1, 1, 1, Aspect::Record);
+                let mut records = vec![0; kinds.len()];
+                requests.fill(&mut random, &kinds, &mut records);
+                let base = 50 + ((number as u64) << PHASE_BITS);
+                let (mut inserted, mut own_reads) = (0, 0);
+                for (&kind, &record) in kinds.iter().zip(&records) {
+                    if kind == OperationKind::Insert {
+                        assert_eq!(record, base + 1 + 3 * inserted, "{request:?}");
+                        assert_eq!(Inserts::locate(record, 50, 3), Some((number, 1, inserted)));
+                        inserted += 1;
+                    } else if record >= 50 {
+                        own_reads += 1;
+                        assert!(record >= base && (record - base) % 3 == 1);
+                        assert!((record - base) / 3 < inserted, "{request:?}: {record} is not there yet");
+                    }
+                }
+                let growing = matches!(
+                    request,
+                    RequestDistribution::Latest { .. }
+                        | RequestDistribution::Exponential { .. }
+                        | RequestDistribution::YcsbZipfian { .. }
+                );
+                assert_eq!(own_reads > 0, growing, "{request:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn alone_a_worker_asks_as_ycsb_does() {
+        // YCSB's algorithm, word for word, with one client: keys above the last acknowledged insert are drawn again.
+        let (records, operations) = (200u64, 4_000u64);
+        let plan = plan(
+            records,
+            vec![phase(operations, INSERTING, RequestDistribution::YcsbZipfian { theta: 0.99 })],
+        );
+        let kinds = [OperationKind::Insert, OperationKind::Read].repeat(operations as usize / 2);
+        let mut found = vec![0; kinds.len()];
+        Requests::phase(&plan, 0, 0, 1).fill(&mut generator(3, 1, 0, Aspect::Record), &kinds, &mut found);
+
+        let mut random = generator(3, 1, 0, Aspect::Record);
+        let chooser = YcsbZipfian::new(records, operations, 0.99);
+        let mut last_acknowledged = records - 1;
+        for (&kind, &record) in kinds.iter().zip(&found) {
+            let expected = if kind == OperationKind::Insert {
+                last_acknowledged += 1;
+                last_acknowledged
+            } else {
+                loop {
+                    let key = chooser.key(&mut random);
+                    if key <= last_acknowledged {
+                        break key;
+                    }
+                }
+            };
+            assert_eq!(record, expected);
+        }
+    }
+
+    #[test]
+    fn the_newest_records_are_the_latest() {
+        let plan = plan(100, vec![phase(0, INSERTING, RequestDistribution::Latest { theta: 0.99 })]);
+        let mut requests = Requests::phase(&plan, 0, 0, 1);
+        let kinds = [OperationKind::Insert, OperationKind::Read].repeat(20_000);
+        let mut records = vec![0; kinds.len()];
+        requests.fill(&mut generator(2, 1, 0, Aspect::Record), &kinds, &mut records);
+        let newest = records.chunks(2).filter(|pair| pair[0] == pair[1]).count() as f64 / 20_000.0;
+        // 1 / ζ(20,100, .99) to 1 / ζ(101, .99).
+        assert!((0.09..0.12).contains(&newest), "{newest}");
+    }
+
+    #[test]
+    fn zipfian_ranks_lie_scattered() {
+        let plan = plan(1_000, vec![phase(0, Mix { read: 1.0, ..Mix::default() }, REQUESTS[1])]);
+        let mut requests = Requests::phase(&plan, 0, 0, 1);
+        let kinds = [OperationKind::Read; 10_000];
+        let mut records = vec![0; kinds.len()];
+        requests.fill(&mut generator(2, 1, 0, Aspect::Record), &kinds, &mut records);
+        let scatter = Scatter::new(1_000);
+        let hottest = records.iter().filter(|&&record| record == scatter.record(0)).count();
+        assert!((1_150..1_450).contains(&hottest), "12.9 % expected: {hottest}");
+        assert_ne!(scatter.record(0) + 1, scatter.record(1));
+    }
+
+    #[test]
+    fn without_records_nothing_hangs() {
+        for request in REQUESTS {
+            let plan = plan(0, vec![phase(10, INSERTING, request)]);
+            let mut records = vec![9; 10];
+            Requests::phase(&plan, 0, 0, 1).fill(
+                &mut generator(1, 1, 0, Aspect::Record),
+                &[OperationKind::Read; 10],
+                &mut records,
+            );
+            assert_eq!(records, [0; 10], "{request:?}");
+        }
+    }
+}

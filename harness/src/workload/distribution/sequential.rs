@@ -25,3 +25,18 @@ impl Sequential {
         record
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_start_apart_and_come_round() {
+        let mut walk = Sequential::new(10, 2, 4);
+        let seen: Vec<u64> = (0..12).map(|_| walk.sample()).collect();
+        assert_eq!(seen, [5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(Sequential::new(10, 0, 4).sample(), 0);
+        let mut one = Sequential::new(1, 3, 4);
+        assert_eq!([one.sample(), one.sample()], [0, 0]);
+    }
+}

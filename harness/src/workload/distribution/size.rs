@@ -81,3 +81,34 @@ impl Size {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chi_square::assert_fits;
+    use super::*;
+    use crate::workload::random::{Aspect, generator};
+
+    /// Draws, counts by number, and compares with the weights of 0, 1, 2, …
+    fn assert_weights(distribution: &SizeDistribution, weights: &[f64]) {
+        let size = Size::new(distribution);
+        assert_eq!(size.max() as usize + 1, weights.len());
+        let mut random = generator(1, 0, 0, Aspect::ValueSize);
+        let mut counts = vec![0; weights.len()];
+        for _ in 0..200_000 {
+            counts[size.sample(&mut random) as usize] += 1;
+        }
+        assert_fits(&format!("{distribution:?}"), &counts, weights);
+    }
+
+    #[test]
+    fn sizes_follow_their_distributions() {
+        assert_weights(&SizeDistribution::Constant { value: 3 }, &[0.0, 0.0, 0.0, 1.0]);
+        assert_weights(&SizeDistribution::Uniform { min: 2, max: 4 }, &[0.0, 0.0, 1.0, 1.0, 1.0]);
+        assert_weights(&SizeDistribution::Uniform { min: 1, max: 1 }, &[0.0, 1.0]);
+        let zipf: Vec<f64> =
+            (0..=500).map(|i| if i < 3 { 0.0 } else { f64::from(i - 2).powf(-0.99) }).collect();
+        assert_weights(&SizeDistribution::Zipfian { min: 3, max: 500 }, &zipf);
+        let histogram = SizeDistribution::Histogram { block_size: 2, weights: vec![5, 0, 1] };
+        assert_weights(&histogram, &[0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 1.0]);
+    }
+}

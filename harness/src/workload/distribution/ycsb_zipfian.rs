@@ -89,3 +89,73 @@ impl YcsbZipfian {
         fnv1a(self.ranks.rank(unit(random))) % self.space
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::random::{Aspect, generator};
+
+    #[test]
+    fn zeta_is_the_sum() {
+        // Summed term by term, exactly rounded, by another program.
+        let sums = [
+            (0.5, 892.967_954_524_629_2),
+            (0.99, 13.558_760_829_368_557),
+            (1.0, 12.783_290_810_429_623),
+            (1.5, 2.607_903_218_320_651_6),
+            (3.0, 1.202_056_903_147_094_2),
+        ];
+        for (theta, sum) in sums {
+            assert!((zeta(200_000, theta) / sum - 1.0).abs() < 1e-12, "{theta}");
+        }
+        assert!((zeta(10_000_000_000, 0.99) - ZETA_99).abs() < 1e-6, "{}", zeta(10_000_000_000, 0.99));
+        assert_eq!(zeta(3, 1.0), 1.0 / 3.0 + 0.5 + 1.0);
+        assert_eq!((zeta(1, 2.0), zeta(0, 2.0)), (1.0, 0.0));
+    }
+
+    #[test]
+    fn draws_are_those_of_ycsb() {
+        // (u, rank, key of 1,000,000 records, key of 1,000 records), by another program.
+        let golden = [
+            (0.0, 0, 801_320, 144),
+            (0.03, 0, 801_320, 144),
+            (0.04, 1, 216_074, 610),
+            (0.06, 2, 971_811, 213),
+            (0.1, 6, 293_804, 942),
+            (0.25, 296, 84_930, 809),
+            (0.5, 134_552, 686_676, 367),
+            (0.75, 42_924_421, 874_340, 767),
+            (0.9, 1_170_869_537, 736_200, 991),
+            (0.999, 9_790_013_524, 896_839, 483),
+        ];
+        let (million, thousand) = (YcsbZipfian::new(1_000_000, 0, 0.99), YcsbZipfian::new(1_000, 0, 0.99));
+        for (unit, rank, of_million, of_thousand) in golden {
+            assert_eq!(million.ranks.rank(unit), rank, "u = {unit}");
+            assert_eq!(fnv1a(rank) % million.space, of_million);
+            assert_eq!(fnv1a(rank) % thousand.space, of_thousand);
+        }
+    }
+
+    /// The hottest key's share, and that of the hottest hundredth.
+    fn shape(records: u64, draws: u64) -> (f64, f64) {
+        let ycsb = YcsbZipfian::new(records, 0, 0.99);
+        let mut random = generator(1, 0, 0, Aspect::Record);
+        let mut counts = vec![0u64; records as usize + 1];
+        for _ in 0..draws {
+            counts[ycsb.key(&mut random) as usize] += 1;
+        }
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let top: u64 = counts.iter().take(records as usize / 100).sum();
+        (counts[0] as f64 / draws as f64, top as f64 / draws as f64)
+    }
+
+    #[test]
+    fn the_shape_is_as_flat_as_ycsbs() {
+        let (hottest, top) = shape(1_000_000, 2_000_000);
+        assert!((0.036..0.040).contains(&hottest), "hottest of a million: {hottest}");
+        // Counting the hottest of a sample takes lucky cold ones for hot: a little over the true 39 %.
+        assert!((0.38..0.42).contains(&top), "hottest hundredth of a million: {top}");
+        let (hottest, _) = shape(1_000, 500_000);
+        assert!((0.037..0.041).contains(&hottest), "hottest of a thousand: {hottest}");
+    }
+}

@@ -75,3 +75,119 @@ impl Zipfian {
         rest < threshold((rank as f64 / segment.start as f64).powf(-self.theta))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chi_square::{assert_fits, critical, statistic};
+    use super::super::ycsb_zipfian::{GrayZipfian, zeta};
+    use super::*;
+    use crate::workload::random::{Aspect, generator, unit};
+
+    /// Counts of ranks: the first ones each, then in growing bins; and their exact weights.
+    fn bins(count: u64, theta: f64) -> (Vec<u64>, Vec<f64>) {
+        let (mut ends, mut weights, mut end, mut sum) = (Vec::new(), Vec::new(), 0u64, 0.0);
+        while end < count {
+            end = (end + 1 + end / 20).min(count);
+            ends.push(end);
+            let total = zeta(end, theta);
+            weights.push(total - sum);
+            sum = total;
+        }
+        (ends, weights)
+    }
+
+    fn binned(ends: &[u64], draws: usize, mut draw: impl FnMut() -> u64) -> Vec<u64> {
+        let mut counts = vec![0; ends.len()];
+        for _ in 0..draws {
+            let rank = draw();
+            counts[ends.partition_point(|&end| end <= rank)] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn ranks_are_exactly_zipfian() {
+        for theta in [0.5, 0.99, 1.0, 1.5] {
+            for count in [1, 2, 3, 10, 255, 256, 257, 300, 1_000, 65_536, 1_000_000] {
+                let (ends, weights) = bins(count, theta);
+                let zipfian = Zipfian::new(count, theta);
+                let mut random = generator(count, 0, 0, Aspect::Record);
+                let counts = binned(&ends, 300_000, || zipfian.sample(&mut random));
+                assert_fits(&format!("zipf({theta}) of {count}"), &counts, &weights);
+            }
+        }
+    }
+
+    #[test]
+    fn every_rank_behind_the_singles_has_its_share() {
+        for theta in [0.5, 0.99, 4.0] {
+            let count = 2_000u64;
+            let zipfian = Zipfian::new(count, theta);
+            let weights: Vec<f64> = (1..=count).map(|rank| (rank as f64).powf(-theta)).collect();
+            let mut counts = vec![0; count as usize];
+            let mut random = generator(9, 0, 0, Aspect::Record);
+            for _ in 0..2_000_000 {
+                counts[zipfian.sample(&mut random) as usize] += 1;
+            }
+            assert_fits(&format!("each rank of zipf({theta})"), &counts, &weights);
+        }
+    }
+
+    #[test]
+    fn segments_are_thinned_out_towards_their_ends() {
+        // Few cells, so that a bias of half a percent shows: the singles, and the two halves of all segments together.
+        let (count, theta) = (1u64 << 20, 0.99);
+        let zipfian = Zipfian::new(count, theta);
+        let part = |rank: u64| {
+            let place = zipfian.segments.partition_point(|segment| segment.start <= rank + 1) - 1;
+            let segment = zipfian.segments[place];
+            usize::from(segment.len > 1) * (1 + usize::from(rank + 1 - segment.start >= segment.len / 2))
+        };
+        let (mut weights, mut counts) = ([0.0; 3], [0; 3]);
+        for rank in 0..count {
+            weights[part(rank)] += ((rank + 1) as f64).powf(-theta);
+        }
+        let mut random = generator(8, 0, 0, Aspect::Record);
+        for _ in 0..3_000_000 {
+            counts[part(zipfian.sample(&mut random))] += 1;
+        }
+        assert_fits("halves of segments", &counts, &weights);
+    }
+
+    #[test]
+    fn a_tail_of_two_to_the_forty_has_the_right_shape() {
+        let count = 1u64 << 40;
+        for theta in [0.3, 0.99, 1.0, 1.1] {
+            let (ends, weights) = bins(count, theta);
+            let zipfian = Zipfian::new(count, theta);
+            assert!(zipfian.segments.len() < 1_000, "the table is to fit into a first-level cache");
+            let mut random = generator(5, 0, 0, Aspect::Record);
+            let counts = binned(&ends, 400_000, || zipfian.sample(&mut random));
+            assert_fits(&format!("zipf({theta}) of 2^40"), &counts, &weights);
+        }
+    }
+
+    #[test]
+    fn extreme_skews_are_drawn_too() {
+        let mut random = generator(6, 0, 0, Aspect::Record);
+        let steep = Zipfian::new(1 << 40, 200.0);
+        assert!((0..1_000).all(|_| steep.sample(&mut random) == 0));
+        let flat = Zipfian::new(1_000, 1e-9);
+        let counts = binned(&(1..=1_000).collect::<Vec<_>>(), 100_000, || flat.sample(&mut random));
+        assert_fits("zipf(0)", &counts, &[1.0; 1_000]);
+    }
+
+    #[test]
+    fn the_test_finds_the_bias_of_grays_approximation() {
+        let (count, theta) = (1_000_000, 0.99);
+        let (ends, weights) = bins(count, theta);
+        let gray = GrayZipfian::new(count, theta, zeta(count, theta));
+        let mut random = generator(7, 0, 0, Aspect::Record);
+        let counts = binned(&ends, 300_000, || gray.rank(unit(&mut random)));
+        let (found, degrees) = statistic(&counts, &weights);
+        assert!(found > 2.0 * critical(degrees), "χ² {found} does not show the bias");
+        let expected = weights[2] / weights.iter().sum::<f64>() * 300_000.0;
+        let excess = counts[2] as f64 / expected;
+        assert!((1.1..1.3).contains(&excess), "rank 3 comes {excess} times as often as it should");
+    }
+}

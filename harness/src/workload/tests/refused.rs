@@ -177,6 +177,14 @@ fn phases() {
 }
 
 #[test]
+fn inserts() {
+    refused_phase(
+        "insert_proportion: 1, operations: 100_000_000_000",
+        "3:52: phase 'run' inserts more than 34,359,738,368 records",
+    );
+}
+
+#[test]
 fn distributions() {
     let phase = |distribution: &str| {
         format!("read_proportion: 1, duration: 1s, request_distribution: {distribution}")

@@ -114,12 +114,13 @@ fn the_documentation_names_every_field_and_distribution() {
 }
 
 #[test]
-fn the_example_of_the_documentation_can_be_read() {
+fn the_example_of_the_documentation_can_be_planned() {
     let readme = fs::read_to_string(directory().join("README.md")).expect("workloads/README.md");
     let example =
         readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    let spec = file::parse(example.as_bytes()).expect("a workload");
-    assert_eq!(spec.name.value, "sessions");
+    let engines: Vec<_> = engines::registry::entries().collect();
+    let plan = file::plan("README.md", example.as_bytes(), &Overrides::default(), &engines).expect("a plan");
+    assert_eq!((plan.name.as_str(), plan.cells.len()), ("sessions", 4));
 }
 
 /// Names of all properties and of all values that can be chosen.

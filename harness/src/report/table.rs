@@ -1,0 +1,157 @@
+//! The ranking as rows of text, for the terminal and for the page.
+
+use super::charts::Study;
+use super::number::{RateUnit, duration_ns, percent, rate_unit, significant, threads, whole};
+use super::visible::visible;
+use crate::analysis::percentile::Percentile;
+use crate::analysis::ranking::{Entry, Ranking};
+use crate::analysis::summary::{Summary, dominant};
+use crate::workload::operation::OperationKind;
+use engines::Durability;
+use std::collections::BTreeMap;
+
+/// The rankings of one phase in one class, one group a thread count.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The kind of operation whose latency is shown.
+    pub dominant: OperationKind,
+    /// Unit of the throughput columns.
+    pub unit: RateUnit,
+    /// By thread count, ascending.
+    pub groups: Vec<Group>,
+    /// The mix that was run, e.g. `read 50.0 %, update 50.0 %`.
+    pub mix: String,
+    /// Share of the keys asked for that were there.
+    pub hit_rate: Option<String>,
+    /// The harness's own cost an operation at each thread count.
+    pub null_cost: Option<String>,
+}
+
+/// Engines at one thread count.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Worker threads.
+    pub threads: u32,
+    /// `2 threads`.
+    pub title: String,
+    /// Best first.
+    pub rows: Vec<Row>,
+}
+
+/// One engine. An empty text means that there is no such figure.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `1`, `1=` or `–`.
+    pub rank: String,
+    /// Label.
+    pub engine: String,
+    /// Throughput in the table's unit.
+    pub median: String,
+    /// Least and greatest of the trials.
+    pub range: String,
+    /// Share of the best.
+    pub ratio: String,
+    /// Interval of the share.
+    pub interval: String,
+    /// Latency of the dominant kind, with `†` where too few samples lie beyond.
+    pub p50: String,
+    /// As above.
+    pub p99: String,
+    /// As above.
+    pub p999: String,
+    /// Memory, bytes a record.
+    pub memory: String,
+    /// Whether it has the first rank.
+    pub is_best: bool,
+}
+
+/// The table of a phase and a class.
+pub fn table(study: &Study<'_>, phase: &str, durability: Durability) -> Table {
+    let rankings: Vec<&Ranking<'_>> = study
+        .rankings
+        .iter()
+        .filter(|ranking| ranking.phase == phase && ranking.durability == durability)
+        .collect();
+    let entries = || rankings.iter().flat_map(|ranking| &ranking.entries);
+    let most =
+        entries().filter_map(|entry| entry.summary.throughput).map(|spread| spread.max).fold(0.0, f64::max);
+    let unit = rate_unit(most);
+    let groups = rankings.iter().map(|ranking| Group {
+        threads: ranking.threads,
+        title: threads(ranking.threads),
+        rows: ranking.entries.iter().map(|entry| row(entry, unit)).collect(),
+    });
+    let cells: Vec<&Summary> = entries().map(|entry| entry.summary).collect();
+    Table {
+        dominant: dominant(&study.sweep.plan, phase),
+        unit,
+        groups: groups.collect(),
+        mix: mix(&cells),
+        hit_rate: hit_rate(&cells),
+        null_cost: null_cost(study, phase),
+    }
+}
+
+fn row(entry: &Entry<'_>, unit: RateUnit) -> Row {
+    let summary = entry.summary;
+    let of_spread = |text: &dyn Fn(crate::analysis::spread::Spread) -> String| {
+        summary.throughput.map_or_else(String::new, text)
+    };
+    let latency = |quantile: f64| summary.percentile(quantile).map_or_else(String::new, percentile);
+    let share = |share: f64| format!("{:.1}", share * 100.0);
+    Row {
+        rank: super::charts::rank(entry),
+        engine: visible(&summary.label),
+        median: of_spread(&|spread| unit.format(spread.median)),
+        range: of_spread(&|spread| format!("{}–{}", unit.format(spread.min), unit.format(spread.max))),
+        ratio: entry.ratio.map_or_else(String::new, |ratio| format!("{} %", share(ratio.median))),
+        interval: entry.ratio.map_or_else(String::new, |ratio| {
+            format!("{}–{} %", share(ratio.interval.low), share(ratio.interval.high))
+        }),
+        p50: latency(0.5),
+        p99: latency(0.99),
+        p999: latency(0.999),
+        memory: summary.memory_bytes_per_record.map_or_else(String::new, |bytes| whole(bytes.round() as u64)),
+        is_best: entry.rank.is_ok_and(|rank| rank.number == 1),
+    }
+}
+
+fn percentile(percentile: Percentile) -> String {
+    let mark = if percentile.is_supported() { "" } else { " †" };
+    format!("{}{mark}", duration_ns(percentile.ns as f64))
+}
+
+fn mix(cells: &[&Summary]) -> String {
+    let mut totals: BTreeMap<OperationKind, u64> = BTreeMap::new();
+    for (kind, found) in cells.iter().flat_map(|summary| &summary.kinds) {
+        *totals.entry(*kind).or_default() += found.ok + found.missed + found.wrong + found.failed;
+    }
+    let all: u64 = totals.values().sum();
+    let parts = totals.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| {
+        format!("{} {}", kind.name().replace('_', "-"), percent(*count as f64 / all as f64))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn hit_rate(cells: &[&Summary]) -> Option<String> {
+    let rates = || cells.iter().filter_map(|summary| summary.hit_rate());
+    let (low, high) = (rates().min_by(f64::total_cmp)?, rates().max_by(f64::total_cmp)?);
+    let (low, high) = (share_down(low), share_down(high));
+    Some(if low == high { low } else { format!("{low} to {high}") })
+}
+
+/// A share as a percentage that is rounded down, so that 100 % means all.
+fn share_down(share: f64) -> String {
+    let thousandths = (share * 100_000.0).floor() / 1_000.0;
+    if thousandths >= 100.0 { "100 %".to_owned() } else { format!("{thousandths:.2} %") }
+}
+
+fn null_cost(study: &Study<'_>, phase: &str) -> Option<String> {
+    let own = study.summaries.iter().filter(|summary| summary.is_null && summary.phase == phase);
+    let costs = own.filter_map(|summary| {
+        let cost = summary.busy_ns_per_operation?;
+        Some(format!("{} ns at {}", significant(cost), threads(summary.threads)))
+    });
+    let costs: Vec<String> = costs.collect();
+    (!costs.is_empty()).then(|| costs.join(", "))
+}

@@ -1,0 +1,164 @@
+//! The ranking for a terminal.
+
+use super::charts::{Study, figures, sections};
+use super::number::{threads, whole};
+use super::table::{Table, table};
+use super::visible::visible;
+use crate::analysis::summary::classes;
+use crate::results::model::SweepResult;
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+use std::fmt::Write;
+
+/// The rankings of a sweep as text, a table for each phase and class, with what has to be known beside them.
+pub fn ranking_table(sweep: &SweepResult) -> String {
+    let summaries = figures(sweep);
+    let study = Study::new(sweep, &summaries);
+    let plan = &sweep.plan;
+    let mut text = format!("{}: {}\n", visible(&plan.name), visible(&plan.description));
+    let _ =
+        writeln!(text, "{} records, {} trials a cell, seed {}", whole(plan.records), plan.trials, plan.seed);
+    for (phase, durability) in sections(&study) {
+        let class =
+            if classes(plan).len() > 1 { format!(", durability {durability}") } else { String::new() };
+        let found = table(&study, phase, durability);
+        let _ = write!(text, "\n{}{class}\n{}\n", visible(phase), grid(&found));
+        let mut beside =
+            vec![format!("mix: {}", if found.mix.is_empty() { "nothing ran" } else { &found.mix })];
+        beside.extend(found.hit_rate.as_ref().map(|rate| format!("hit rate: {rate}")));
+        beside
+            .extend(found.null_cost.as_ref().map(|cost| format!("harness's own cost an operation: {cost}")));
+        for line in beside {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    if !plan.left_out.is_empty() {
+        text.push_str("\nLeft out\n");
+        for left_out in &plan.left_out {
+            let _ = writeln!(text, "  {}: {}", visible(&left_out.engine), visible(&left_out.reason));
+        }
+    }
+    if !study.warnings.is_empty() {
+        text.push_str("\nWarnings\n");
+        for warning in &study.warnings {
+            let _ = writeln!(text, "  ! {}", visible(warning));
+        }
+    }
+    text
+}
+
+fn grid(found: &Table) -> String {
+    let mut grid = comfy_table::Table::new();
+    grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let latency = found.dominant.name().replace('_', "-");
+    let header = [
+        "rank".to_owned(),
+        "engine".to_owned(),
+        "threads".to_owned(),
+        found.unit.name.to_owned(),
+        "(min–max)".to_owned(),
+        "of best".to_owned(),
+        "(interval)".to_owned(),
+        format!("{latency} p50"),
+        "p99".to_owned(),
+        "p99.9".to_owned(),
+        "B/record".to_owned(),
+    ];
+    grid.set_header(header);
+    for group in &found.groups {
+        for row in &group.rows {
+            let bracketed = |text: &str| if text.is_empty() { String::new() } else { format!("({text})") };
+            grid.add_row([
+                row.rank.clone(),
+                row.engine.clone(),
+                group.threads.to_string(),
+                row.median.clone(),
+                bracketed(&row.range),
+                row.ratio.clone(),
+                bracketed(&row.interval),
+                row.p50.clone(),
+                row.p99.clone(),
+                row.p999.clone(),
+                row.memory.clone(),
+            ]);
+        }
+    }
+    for (place, column) in grid.column_iter_mut().enumerate() {
+        let side = if place == 1 { CellAlignment::Left } else { CellAlignment::Right };
+        column.set_cell_alignment(side);
+    }
+    grid.trim_fmt()
+}
+
+/// One line a workload: who is fastest, for the end of a run.
+pub fn headline(sweep: &SweepResult) -> Vec<String> {
+    let summaries = figures(sweep);
+    let study = Study::new(sweep, &summaries);
+    let best = study.rankings.iter().filter(|ranking| ranking.phase != crate::results::model::LOAD_PHASE);
+    let lines = best.filter_map(|ranking| {
+        let first = ranking.entries.first().filter(|entry| entry.rank.is_ok())?;
+        let spread = first.summary.throughput?;
+        Some(format!(
+            "{} / {} / {} / {}: {} {}",
+            visible(&sweep.plan.name),
+            visible(ranking.phase),
+            ranking.durability,
+            threads(ranking.threads),
+            visible(&first.summary.label),
+            super::number::rate(spread.median)
+        ))
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::synthetic::Synthetic;
+    use engines::Durability;
+
+    #[test]
+    fn the_ranking_reads_as_a_table() {
+        let sweep = Synthetic { threads: vec![1, 2], ..Synthetic::default() }.build();
+        let text = ranking_table(&sweep);
+        for words in [
+            "ycsb-a: Session store",
+            "M ops/s",
+            "read p50",
+            "of best",
+            "100.0 %",
+            "B/record",
+            "p99.9",
+            "hit rate: 100 %",
+            "read 50.0 %, update 50.0 %",
+            "harness's own cost an operation: 4.0",
+            "sstable: takes no updates",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in\n{text}");
+        }
+        let mixed: Vec<&str> = text.lines().skip_while(|line| *line != "mixed").skip(2).take(8).collect();
+        let engines: Vec<&str> = mixed.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(
+            engines,
+            ["hash", "btree", "rbtree", "lsm-memtable", "hash", "btree", "lsm-memtable", "rbtree"]
+        );
+        let widths: std::collections::BTreeSet<usize> =
+            mixed.iter().map(|line| line.trim_end().chars().count()).collect();
+        assert_eq!(widths.len(), 1, "columns are aligned:\n{text}");
+    }
+
+    #[test]
+    fn classes_stand_apart_and_names_cannot_command_the_terminal() {
+        let mut sweep = Synthetic {
+            threads: vec![1],
+            trials: 2,
+            durability: vec![Durability::None, Durability::Sync],
+            ..Synthetic::default()
+        }
+        .build();
+        sweep.plan.name = "a\u{1b}[2J\nb".to_owned();
+        let text = ranking_table(&sweep);
+        assert!(text.contains("mixed, durability none") && text.contains("mixed, durability sync"));
+        assert!(!text.contains('\u{1b}') && text.contains("2 trials: intervals hold with 50 % confidence"));
+        assert_eq!(headline(&sweep).len(), 2);
+    }
+}
