@@ -31,7 +31,7 @@ impl Interrupt {
         let handler = interrupt.clone();
         ctrlc::set_handler(move || {
             if handler.requested() {
-                #[expect(clippy::exit, reason = "the second interruption must not wait for anything")]
+                // Not by way of `main`: the second interruption must not wait for anything.
                 std::process::exit(Exit::Interrupted as i32);
             }
             handler.request();
