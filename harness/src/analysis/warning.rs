@@ -62,7 +62,7 @@ fn faults<'a>(summaries: &'a [Summary]) -> Vec<String> {
     let sentence = |((label, what), fault): ((&str, String), Fault)| {
         let cells = fault.cells.len();
         let cells = if cells == 1 { String::new() } else { format!(" in {cells} cells") };
-        format!("{label}: {} {what}{cells}; first with {}", fault.count, fault.first)
+        format!("{label}: {what}: {}{cells}; first with {}", fault.count, fault.first)
     };
     found.into_iter().map(sentence).collect()
 }
@@ -203,8 +203,8 @@ mod tests {
         let found = of(&sweep).join("\n");
         for words in [
             "was not finished",
-            "fast: 1 trials ended early; first with durability none at 4 threads: disk on fire",
-            "fast: 2 wrong answers (mixed, read); first with durability none at 4 threads: stale",
+            "fast: trials ended early: 1; first with durability none at 4 threads: disk on fire",
+            "fast: wrong answers (mixed, read): 2; first with durability none at 4 threads: stale",
             "without optimization",
             "75 % confidence",
             "mixed: the harness's own cost is over 5 %",
