@@ -48,6 +48,15 @@ fn the_page_holds_every_engine_and_every_chart_with_its_words() {
 }
 
 #[test]
+fn the_same_workload_twice_has_pictures_of_its_own() {
+    let (_, pictures) = render(&[small().build(), small().build()]);
+    let files: std::collections::BTreeSet<&str> =
+        pictures.iter().map(|picture| picture.file.as_str()).collect();
+    assert_eq!(files.len(), pictures.len());
+    assert!(files.contains("ycsb-a-mixed-ranking.png") && files.contains("ycsb-a-2-mixed-ranking.png"));
+}
+
+#[test]
 fn the_page_asks_for_nothing_and_runs_nothing() {
     let (page, _) = render(&[small().build(), small().build()]);
     assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
