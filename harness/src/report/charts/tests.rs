@@ -1,3 +1,5 @@
+//! Every chart from made-up results: what it shows, and that both painters draw it.
+
 use super::super::paint;
 use super::super::scene::Shape;
 use super::*;

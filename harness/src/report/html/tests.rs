@@ -1,3 +1,5 @@
+//! The page: what it says, that nothing in it is active, and that it asks for nothing.
+
 use super::super::charts::figures;
 use super::*;
 use crate::results::model::SweepResult;
