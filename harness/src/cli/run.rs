@@ -19,7 +19,10 @@ use crate::workload::plan::Plan;
 use display::Display;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +36,7 @@ the output directory; 'harness report' renders them again. Exit status: 0 done, 
 2 a file or flag is wrong and nothing was begun, 5 a file could not be written, 130 interrupted, what was complete is kept.";
 
 /// Measures workload files over engines and renders a report.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Workload files; all are read and checked before anything is run
@@ -55,7 +58,7 @@ pub struct Arguments {
     quiet: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb. It works on a thread of its own, so that a second Ctrl-C can end the program while a report is rendered.
 ///
 /// # Errors
 /// As the statuses in the examples say.
@@ -69,18 +72,43 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             Failure::io(format!("cannot make the directory {}", directory.display()), &error)
         })?;
     }
-    let interrupt = Interrupt::listening()?;
+    let (tell, ended) = mpsc::channel();
+    let at_once = tell.clone();
+    let interrupt = Interrupt::listening(move || {
+        // The receiver is gone only when the program ends anyway.
+        let _ = at_once
+            .send(Ok(Err(Failure::new(Exit::Interrupted, "interrupted twice; not everything was written"))));
+    })?;
+    let arguments = arguments.clone();
+    thread::spawn(move || {
+        let work = || measure(&arguments, &plans, &out, data, &interrupt);
+        let _ = tell.send(catch_unwind(AssertUnwindSafe(work)));
+    });
+    match ended.recv() {
+        Ok(outcome) => outcome.unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(mpsc::RecvError) => Err(Failure::new(Exit::Io, "the measurement was lost")),
+    }
+}
+
+/// Runs all plans and writes and prints what they yielded.
+fn measure(
+    arguments: &Arguments,
+    plans: &[Plan],
+    out: &Path,
+    data: PathBuf,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
     let setting = Setting { command: this_program()?, data_directory: data };
     let mut results = Vec::new();
-    for plan in &plans {
+    for plan in plans {
         let mut display = Display::new(plan, arguments.quiet);
-        let result = sweep::run(plan, &setting, &interrupt, &mut display);
+        let result = sweep::run(plan, &setting, interrupt, &mut display);
         display.finish();
         let result = result?;
         if result.trials.is_empty() {
             break;
         }
-        store::write(&out, &result)?;
+        store::write(out, &result)?;
         let complete = result.complete;
         results.push(result);
         if !complete {
@@ -94,13 +122,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     // A report that cannot be written must not hide the figures.
-    let written = report::write(&out, &results);
+    let written = report::write(out, &results);
     print(&text(arguments.format, &results))?;
     let report = written?;
     if arguments.format == Format::Text {
         print(&format!("report: {}\n", report.html.display()))?;
     }
-    conclude(&plans, &results)
+    conclude(plans, &results)
 }
 
 /// Reads and plans all files; nothing is created.

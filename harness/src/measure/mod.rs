@@ -1,6 +1,5 @@
 //! Recording of time and resources, and the description of the machine.
 
 pub mod environment;
-pub mod recorder;
 pub mod resources;
 pub mod series;

@@ -36,11 +36,11 @@ pub fn run(
     interrupt: &Interrupt,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Option<Trial> {
-    let outcome = converse(command, job, interrupt, on_progress);
-    if interrupt.requested() {
-        return None;
+    match converse(command, job, interrupt, on_progress) {
+        Ok(trial) => Some(trial),
+        Err(_) if interrupt.requested() => None,
+        Err(error) => Some(Trial { error: Some(error), ..job.empty_trial() }),
     }
-    Some(outcome.unwrap_or_else(|error| Trial { error: Some(error), ..job.empty_trial() }))
 }
 
 fn converse(
@@ -50,7 +50,11 @@ fn converse(
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trial, String> {
     let order = serde_json::to_string(job).map_err(|error| format!("the job cannot be written: {error}"))?;
-    let mut child = Command::new(&command.program)
+    let mut child = Command::new(&command.program);
+    // A Ctrl-C at the terminal goes to the whole group of processes; what happens to the child is the parent's decision.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut child, 0);
+    let mut child = child
         .args(&command.arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

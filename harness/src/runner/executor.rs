@@ -43,7 +43,7 @@ pub struct Executor {
     every: u32,
     /// Operations until the next that is timed.
     until_timed: u32,
-    /// Whether flagged answers are kept.
+    /// Whether flagged answers are kept; if not, there are no buffers for them.
     keeps: bool,
     outcomes: Vec<Outcome>,
     /// Service time of each operation; 0 where it was not timed.
@@ -94,12 +94,12 @@ impl Executor {
     /// Runs every operation of the block, in order.
     pub fn run(&mut self, block: &mut Block, session: &mut dyn Session) -> Span {
         self.prepare(block);
+        // Taken out while they run, so that their values can be linked meanwhile.
+        let operations = std::mem::take(&mut block.operations);
         let mut hands = Hands {
-            keys: &block.keys,
-            values: &mut block.values,
+            block,
             session,
             scan_mode: self.scan_mode,
-            keeps: self.keeps,
             value: &mut self.value,
             entries: &mut self.entries,
             kept_values: self.kept_values.iter_mut(),
@@ -112,7 +112,7 @@ impl Executor {
         let mut until_timed = self.until_timed;
         let slots = self.outcomes.iter_mut().zip(&mut self.ticks);
         let start = clock.now();
-        for (operation, (outcome, ticks)) in block.operations.iter().zip(slots) {
+        for (operation, (outcome, ticks)) in operations.iter().zip(slots) {
             if until_timed == 0 {
                 until_timed = every;
                 let from = clock.now();
@@ -127,6 +127,7 @@ impl Executor {
         self.records_scanned = hands.records_scanned;
         self.bytes_returned = hands.bytes_returned;
         self.until_timed = until_timed;
+        block.operations = operations;
         Span { start, end }
     }
 
@@ -183,13 +184,11 @@ impl Executor {
     }
 }
 
-/// All that an operation needs, borrowed apart, so that keys stay readable while values are linked.
+/// All that an operation needs.
 struct Hands<'a> {
-    keys: &'a [u8],
-    values: &'a mut [u8],
+    block: &'a mut Block,
     session: &'a mut dyn Session,
     scan_mode: ScanMode,
-    keeps: bool,
     value: &'a mut Vec<u8>,
     entries: &'a mut Entries,
     kept_values: std::slice::IterMut<'a, Vec<u8>>,
@@ -202,19 +201,14 @@ struct Hands<'a> {
 impl Hands<'_> {
     #[inline(always)]
     fn perform(&mut self, operation: &Operation) -> Outcome {
-        let start = operation.key_start as usize;
-        let key = self.keys.get(start..start + operation.key_len as usize).unwrap_or_default();
-        let start = operation.value_start as usize;
-        let value = start..start + operation.value_len as usize;
+        let key = self.block.key(operation);
         let answer = match operation.kind {
-            OperationKind::Read if operation.check => self.read_and_keep(key),
+            OperationKind::Read if operation.check => self.read_and_keep(operation),
             OperationKind::Read => self.session.get(key, self.value),
-            OperationKind::Update => self.session.update(key, self.values.get(value).unwrap_or_default()),
-            OperationKind::Insert => {
-                self.session.set(key, self.values.get(value).unwrap_or_default()).map(|()| true)
-            }
-            OperationKind::Scan => self.scan(key, operation),
-            OperationKind::ReadModifyWrite => self.read_modify_write(key, value, operation.check),
+            OperationKind::Update => self.session.update(key, self.block.value(operation)),
+            OperationKind::Insert => self.session.set(key, self.block.value(operation)).map(|()| true),
+            OperationKind::Scan => self.scan(operation),
+            OperationKind::ReadModifyWrite => self.read_modify_write(operation),
             OperationKind::Delete => self.session.delete(key).map(|existence| existence != Existence::Absent),
         };
         match answer {
@@ -227,41 +221,28 @@ impl Hands<'_> {
         }
     }
 
-    fn read_and_keep(&mut self, key: &[u8]) -> engines::Result<bool> {
-        let buffer = match self.kept_values.next() {
-            Some(kept) if self.keeps => kept,
-            _ => &mut *self.value,
-        };
-        let found = self.session.get(key, buffer)?;
+    fn read_and_keep(&mut self, operation: &Operation) -> engines::Result<bool> {
+        let buffer = self.kept_values.next().unwrap_or(&mut *self.value);
+        let found = self.session.get(self.block.key(operation), buffer)?;
         self.bytes_returned += buffer.len() as u64;
         Ok(found)
     }
 
-    fn read_modify_write(
-        &mut self,
-        key: &[u8],
-        new: std::ops::Range<usize>,
-        check: bool,
-    ) -> engines::Result<bool> {
-        let buffer = match if check { self.kept_values.next() } else { None } {
-            Some(kept) if self.keeps => kept,
-            _ => &mut *self.value,
-        };
-        if !self.session.get(key, buffer)? {
+    fn read_modify_write(&mut self, operation: &Operation) -> engines::Result<bool> {
+        let kept = if operation.check { self.kept_values.next() } else { None };
+        let buffer = kept.unwrap_or(&mut *self.value);
+        if !self.session.get(self.block.key(operation), buffer)? {
             return Ok(false);
         }
-        let new = self.values.get_mut(new).unwrap_or_default();
-        value::link(new, buffer);
-        self.session.update(key, new)
+        value::link(self.block.value_mut(operation), buffer);
+        self.session.update(self.block.key(operation), self.block.value(operation))
     }
 
-    fn scan(&mut self, key: &[u8], operation: &Operation) -> engines::Result<bool> {
-        let entries = match if operation.check { self.kept_scans.next() } else { None } {
-            Some(kept) if self.keeps => kept,
-            _ => &mut *self.entries,
-        };
+    fn scan(&mut self, operation: &Operation) -> engines::Result<bool> {
+        let kept = if operation.check { self.kept_scans.next() } else { None };
+        let entries = kept.unwrap_or(&mut *self.entries);
         entries.clear();
-        let start = Bound::Included(Cow::Borrowed(key));
+        let start = Bound::Included(Cow::Borrowed(self.block.key(operation)));
         let (lower, upper) =
             if self.scan_mode.reverse { (Bound::Unbounded, start) } else { (start, Bound::Unbounded) };
         let range = ScanRange {

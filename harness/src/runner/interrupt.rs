@@ -22,21 +22,15 @@ struct Shared {
 }
 
 impl Interrupt {
-    /// One that listens to SIGINT, SIGTERM and SIGHUP. At most one in a process.
+    /// One that listens to SIGINT, SIGTERM and SIGHUP, and calls `at_once` from the second on. At most one in a process.
     ///
     /// # Errors
     /// If the handler cannot be installed.
-    pub fn listening() -> Result<Self, Failure> {
+    pub fn listening(at_once: impl Fn() + Send + 'static) -> Result<Self, Failure> {
         let interrupt = Self::default();
         let handler = interrupt.clone();
-        ctrlc::set_handler(move || {
-            if handler.requested() {
-                #[expect(clippy::exit, reason = "the second interruption must not wait for anything")]
-                std::process::exit(Exit::Interrupted as i32);
-            }
-            handler.request();
-        })
-        .map_err(|error| Failure::new(Exit::Io, format!("cannot listen for interruptions: {error}")))?;
+        ctrlc::set_handler(move || if handler.requested() { at_once() } else { handler.request() })
+            .map_err(|error| Failure::new(Exit::Io, format!("cannot listen for interruptions: {error}")))?;
         Ok(interrupt)
     }
 

@@ -3,7 +3,7 @@
 
 use super::entries::Entries;
 use super::executor::{Executor, Outcome, ScanMode, Span};
-use crate::measure::recorder::Recorder;
+use super::recorder::Recorder;
 use crate::measure::series::Series;
 use crate::workload::keyspace::KeySpace;
 use crate::workload::operation::{Block, Operation, OperationKind};

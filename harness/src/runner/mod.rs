@@ -14,6 +14,7 @@ pub mod job;
 mod judge;
 mod phase;
 mod progress;
+mod recorder;
 mod rendezvous;
 mod settle;
 pub mod sweep;
@@ -23,3 +24,5 @@ mod worker;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod testing;

@@ -114,7 +114,7 @@ fn data_directory(cell: &CellPlan, parent: &Path) -> Result<Option<TempDir>, Fai
 
 #[cfg(test)]
 mod tests {
-    use super::super::job::tests::plan;
+    use super::super::testing::plan;
     use super::*;
 
     #[derive(Default)]

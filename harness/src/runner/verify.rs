@@ -81,7 +81,7 @@ impl Subject<'_> {
         let mut session = self.engine.session().map_err(|error| format!("verify: {error}"))?;
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let step = usize::try_from(one_in).unwrap_or(usize::MAX);
-        let mut read = 0;
+        let mut read = 0_u64;
         for record in expectation.live().step_by(step) {
             self.looks.key(record, &mut key);
             let found = session
@@ -99,7 +99,7 @@ impl Subject<'_> {
                     Ok(_) => {}
                 }
             }
-            if read % PUBLISHED_EVERY == 0 {
+            if read.is_multiple_of(PUBLISHED_EVERY) {
                 self.counters.publish(0, read);
             }
         }
@@ -141,7 +141,7 @@ impl Subject<'_> {
                 }
                 Ok(_) => {}
             }
-            if visited % PUBLISHED_EVERY == 0 {
+            if visited.is_multiple_of(PUBLISHED_EVERY) {
                 self.counters.publish(0, done + visited);
             }
             ControlFlow::Continue(())

@@ -72,13 +72,6 @@ pub struct Block {
 }
 
 impl Block {
-    /// Forgets the operations, keeps the memory.
-    pub fn clear(&mut self) {
-        self.operations.clear();
-        self.keys.clear();
-        self.values.clear();
-    }
-
     /// The key of an operation of this block.
     #[inline(always)]
     pub fn key(&self, operation: &Operation) -> &[u8] {

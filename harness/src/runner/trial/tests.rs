@@ -3,7 +3,7 @@
 use super::*;
 use crate::results::model::{OperationResult, Phase};
 use crate::runner::fake::{Fake, Fault};
-use crate::runner::job::tests::{phase, plan};
+use crate::runner::testing::{phase, plan};
 use crate::workload::plan::{LatencyMode, Mix};
 use std::time::Instant;
 

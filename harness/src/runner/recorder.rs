@@ -30,7 +30,7 @@ impl Recorder {
         recorder
     }
 
-    /// The record of one kind; allocated the first time it is asked for.
+    /// The record of one kind; allocated the first time it is asked for. Its histogram saturates at an hour.
     #[inline]
     pub fn of(&mut self, kind: OperationKind) -> &mut OperationResult {
         let [read, update, insert, scan, read_modify_write, delete] = &mut self.kinds;
@@ -43,12 +43,6 @@ impl Recorder {
             OperationKind::Delete => delete,
         };
         slot.get_or_insert_with(|| Box::new(empty()))
-    }
-
-    /// Records one latency, at least 1 ns; what is longer than an hour counts as an hour.
-    #[inline]
-    pub fn latency(&mut self, kind: OperationKind, nanoseconds: u64) {
-        self.of(kind).latency_ns.saturating_record(nanoseconds.max(1));
     }
 
     /// The first fault of any kind.
@@ -110,12 +104,16 @@ fn add(sum: &mut OperationResult, other: OperationResult) {
 mod tests {
     use super::*;
 
+    fn record(recorder: &mut Recorder, nanoseconds: u64) {
+        recorder.of(OperationKind::Read).latency_ns.saturating_record(nanoseconds);
+    }
+
     #[test]
     fn latencies_keep_three_digits_and_saturate() {
         let mut recorder = Recorder::new([OperationKind::Read]);
-        recorder.latency(OperationKind::Read, 0);
-        recorder.latency(OperationKind::Read, 123_456_789);
-        recorder.latency(OperationKind::Read, u64::MAX);
+        for nanoseconds in [1, 123_456_789, u64::MAX] {
+            record(&mut recorder, nanoseconds);
+        }
         let histogram = &recorder.of(OperationKind::Read).latency_ns;
         assert_eq!((histogram.len(), histogram.min()), (3, 1));
         let middle = histogram.value_at_quantile(0.5) as f64;
@@ -131,7 +129,7 @@ mod tests {
             let mut recorder = Recorder::new([OperationKind::Read, OperationKind::Scan]);
             recorder.of(OperationKind::Read).ok += 2;
             recorder.of(OperationKind::Read).missed += worker;
-            recorder.latency(OperationKind::Read, latency);
+            record(&mut recorder, latency);
             if worker == 1 {
                 recorder.of(OperationKind::Delete).failed += 1;
                 recorder.of(OperationKind::Delete).first_fault = Some("full".to_owned());

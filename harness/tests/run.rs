@@ -1,0 +1,322 @@
+//! `harness run` as a process: exit statuses, files, interruption, crashes and determinism.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
+
+use engines::testing::within;
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A workload of a few milliseconds, bounded by operations.
+const SMALL: &str = "
+name: small
+description: A workload for tests
+engines: [btree, hash]
+threads: [1, 2]
+trials: 2
+records: 2_000
+warmup: 0s
+phases:
+  - { name: mixed, operations: 6_000, request_distribution: zipfian, read_proportion: 0.6, update_proportion: 0.2, insert_proportion: 0.2 }
+";
+
+/// A workload that would take minutes.
+const LONG: &str = "
+name: long
+description: A workload to be interrupted
+engines: [btree]
+threads: [1]
+trials: 50
+records: 1_000
+warmup: 0s
+phases:
+  - { name: reads, duration: 2s, request_distribution: uniform, read_proportion: 1.0 }
+";
+
+/// A directory with workload files, and the program.
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            fs::write(directory.path().join(name), text).expect("a file");
+        }
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.current_dir(self.directory.path()).args(arguments).stdin(Stdio::null());
+        command.env_remove("RUST_BACKTRACE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        within(Duration::from_secs(120), "the program", move || command.output()).expect("the program runs")
+    }
+
+    fn result(&self, path: &str) -> Value {
+        let text = fs::read_to_string(self.path(path)).expect("a result file");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// What the directory holds.
+    fn names(&self, directory: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(directory)).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+fn status(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn signal(name: &str, process: u32) {
+    let done = Command::new("kill").args([name, &process.to_string()]).status().expect("kill exists");
+    assert!(done.success());
+}
+
+/// Waits for a process, but not for ever.
+fn wait(mut child: Child, limit: Duration) -> Option<i32> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait().expect("can be waited for") {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    panic!("still running after {limit:?}");
+}
+
+/// (label, threads, phase) and the digests of each worker, of every trial.
+fn digests(result: &Value) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for trial in result["trials"].as_array().expect("trials") {
+        for phase in trial["phases"].as_array().expect("phases") {
+            let workers = phase["workers"].as_array().expect("workers");
+            let digests: Vec<&Value> = workers.iter().map(|worker| &worker["digests"]).collect();
+            let place = format!("{} {}", trial["threads"], phase["name"]);
+            all.push((place, serde_json::to_string(&digests).expect("JSON")));
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_run_leaves_results_and_a_report_and_nothing_else() {
+    let place =
+        Place::new(&[("small.yaml", SMALL), ("other.yaml", &SMALL.replace("name: small", "name: other"))]);
+    let output = place.run(&["run", "small.yaml", "other.yaml"]);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert_eq!(text.lines().last(), Some("report: reports/runs/small/report.html"), "{text}");
+    for words in ["btree", "hash", "2 threads", "harness's own cost", "hit rate", "peak memory"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let told = stderr(&output);
+    assert_eq!(told.lines().count(), 2 * 12, "a line a trial: {told}");
+    for file in ["small.json", "small.summary.csv", "other.json", "environment.json", "report.html"] {
+        assert!(place.path("reports/runs/small").join(file).is_file(), "{file}");
+    }
+    assert!(place.names("reports/runs/small").iter().all(|name| !name.starts_with("trial-")));
+
+    let result = place.result("reports/runs/small/small.json");
+    assert_eq!(
+        (&result["complete"], result["trials"].as_array().map(Vec::len)),
+        (&Value::Bool(true), Some(12))
+    );
+    for trial in result["trials"].as_array().expect("trials") {
+        assert_eq!(trial["error"], Value::Null);
+        assert_eq!(trial["phases"][1]["operations"]["read"]["wrong"], 0);
+        let null = trial["label"] == "null";
+        assert_eq!(trial["verification"]["wrong"], if null { Value::Null } else { 0.into() }, "{trial}");
+    }
+}
+
+#[test]
+fn json_is_for_programs_and_quiet_is_quiet() {
+    let place = Place::new(&[("small.yaml", SMALL)]);
+    let arguments = [
+        "run",
+        "small.yaml",
+        "--engines",
+        "hash",
+        "--threads",
+        "2",
+        "--trials",
+        "1",
+        "--format",
+        "json",
+        "--quiet",
+    ];
+    let output = place.run(&[&arguments[..], &["--out", "here", "--data-dir", "there"]].concat());
+    assert_eq!((status(&output), stderr(&output).as_str()), (Some(0), ""));
+    let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON and nothing else");
+    let rankings = value["workloads"][0]["rankings"].as_array().expect("rankings");
+    assert!(rankings.iter().all(|ranking| ranking["entries"][0]["label"] == "hash"), "{value}");
+    assert!(place.path("here/small.json").is_file() && place.path("here/report.html").is_file());
+    assert!(place.names("there").is_empty());
+}
+
+#[test]
+fn the_seed_decides_every_operation() {
+    let place = Place::new(&[("small.yaml", SMALL)]);
+    let run = |out: &str, seed: &str| {
+        let output =
+            place.run(&["run", "small.yaml", "--quiet", "--trials", "2", "--seed", seed, "--out", out]);
+        assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+        digests(&place.result(&format!("{out}/small.json")))
+    };
+    let one = run("one", "7");
+    assert_eq!(one, run("again", "7"));
+    let expected = ["1 \"load\"", "1 \"mixed\"", "2 \"load\"", "2 \"mixed\""];
+    let places: Vec<&str> = one.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, expected, "the same in every engine and trial");
+    let other = run("other", "8");
+    for (mine, theirs) in one.iter().zip(&other).filter(|((place, _), _)| place.contains("mixed")) {
+        assert_ne!(mine, theirs);
+    }
+}
+
+#[test]
+fn wrong_input_is_found_before_anything_is_begun() {
+    let broken = SMALL.replace("read_proportion: 0.6", "read_proportion: 0.7");
+    let place = Place::new(&[("small.yaml", SMALL), ("broken.yaml", &broken)]);
+    let cases: [(&[&str], &str); 6] = [
+        (&["run"], "FILE"),
+        (&["run", "absent.yaml"], "absent.yaml: cannot be opened"),
+        (&["run", "small.yaml", "broken.yaml"], "broken.yaml"),
+        (&["run", "small.yaml", "small.yaml"], "names its workload 'small' too"),
+        (&["run", "small.yaml", "--engines", "btre"], "btree"),
+        (&["run", "small.yaml", "--format", "xml"], "xml"),
+    ];
+    for (arguments, words) in cases {
+        let output = place.run(arguments);
+        assert_eq!((status(&output), stdout(&output).as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(stderr(&output).contains(words), "{arguments:?}: {}", stderr(&output));
+    }
+    assert!(!place.path("reports").exists());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error_of_files() {
+    let place = Place::new(&[("small.yaml", SMALL), ("file", "")]);
+    let output = place.run(&["run", "small.yaml", "--out", "file/below"]);
+    assert_eq!(status(&output), Some(5));
+    assert!(stderr(&output).contains("file/below"), "{}", stderr(&output));
+}
+
+#[test]
+fn wrong_data_is_no_success() {
+    let liar = SMALL.replace("[btree, hash]", "[btree, { engine: liar, options: { every: 100 } }]");
+    let place = Place::new(&[("small.yaml", &liar)]);
+    let output = place.run(&["run", "small.yaml", "--out", "out", "--trials", "1", "--threads", "1"]);
+    assert_eq!(status(&output), Some(1));
+    let last = stderr(&output).lines().last().unwrap_or_default().to_owned();
+    assert!(last.starts_with("error: small, liar at 1 thread, trial 0: "), "{last}");
+    assert!(!last.contains("btree"), "{last}");
+    assert_eq!(place.result("out/small.json")["complete"], true);
+    assert!(place.path("out/report.html").is_file());
+}
+
+#[test]
+fn an_interruption_keeps_what_is_complete() {
+    let place = Place::new(&[("long.yaml", LONG)]);
+    let mut child = place
+        .command(&["run", "long.yaml", "--out", "out", "--duration", "300ms"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    for _ in 0..2 {
+        let line = lines.next().expect("a trial ends").expect("text");
+        assert!(line.starts_with("long "), "{line}");
+    }
+    signal("-INT", child.id());
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+    assert_eq!(wait(child, Duration::from_secs(60)), Some(130));
+    assert!(rest.join().expect("no panic").contains("interrupted"));
+    let result = place.result("out/long.json");
+    let trials = result["trials"].as_array().expect("trials").len();
+    assert_eq!(result["complete"], false);
+    assert!((2..20).contains(&trials), "{trials}");
+    assert!(place.path("out/report.html").is_file());
+    assert!(place.names("out").iter().all(|name| !name.starts_with("trial-")));
+}
+
+#[test]
+fn a_trial_that_is_killed_harms_only_itself() {
+    let place = Place::new(&[("long.yaml", LONG)]);
+    let child = place
+        .command(&["run", "long.yaml", "--out", "out", "--trials", "1"])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let started = Instant::now();
+    let trial: u32 = loop {
+        let text = fs::read_to_string(Path::new(&children)).unwrap_or_default();
+        if let Some(first) = text.split_whitespace().next() {
+            break first.parse().expect("a process");
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "no trial was started");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    signal("-KILL", trial);
+    assert_eq!(wait(child, Duration::from_secs(60)), Some(1));
+    let result = place.result("out/long.json");
+    let errors: Vec<&str> = result["trials"]
+        .as_array()
+        .expect("trials")
+        .iter()
+        .filter_map(|trial| trial["error"].as_str())
+        .collect();
+    assert_eq!((errors.len(), &result["complete"]), (1, &Value::Bool(true)));
+    assert!(errors[0].contains("killed by signal 9"), "{errors:?}");
+}
+
+#[test]
+fn the_verb_of_a_trial_takes_only_jobs() {
+    let place = Place::new(&[]);
+    let mut child = place
+        .command(&["trial"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    child.stdin.take().expect("piped").write_all(b"{}").expect("written");
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!((status(&output), stdout(&output).as_str()), (Some(2), ""));
+    assert!(stderr(&output).contains("not a job"), "{}", stderr(&output));
+    let help = stdout(&place.run(&["--help"]));
+    assert!(help.contains("run") && !help.contains("trial "), "{help}");
+    let help = stdout(&place.run(&["run", "--help"]));
+    assert!(help.contains("Examples:") && help.contains("--data-dir"), "{help}");
+}
