@@ -23,6 +23,12 @@ const HARNESS_WALLS: &[(&str, &[&str])] = &[
     ("runner", &["analysis", "report", "cli"]),
 ];
 
+/// Doors in these walls: a file, and the one room it may know all the same.
+const DOORS: &[(&str, &str)] = &[
+    // The CSV summary holds what analysis recomputes from the figures.
+    ("harness/src/results/export.rs", "analysis"),
+];
+
 /// Rooms of the engines crate that know nothing of one another.
 const ENGINE_ROOMS: &[&str] = &["array", "rbtree", "hash", "btree", "lsm"];
 /// What stands above the engines: only these may be named by none of them.
@@ -139,7 +145,8 @@ fn the_rooms_of_the_harness_import_in_one_direction() {
                 continue;
             };
             for (number, line) in source.code_lines() {
-                for room in forbidden.iter().filter(|room| imports(line, room)) {
+                let closed = |room: &&&str| !DOORS.contains(&(source.path.as_str(), **room));
+                for room in forbidden.iter().filter(closed).filter(|room| imports(line, room)) {
                     faults.push(format!("{}:{number}: must not know `{room}`: {line}", source.path));
                 }
             }

@@ -86,11 +86,6 @@ impl Summary {
         self.kinds.values().map(|kind| kind.wrong).sum::<u64>() + self.verification_wrong
     }
 
-    /// Operations that returned an error.
-    pub fn failed(&self) -> u64 {
-        self.kinds.values().map(|kind| kind.failed).sum()
-    }
-
     /// Share of the keys asked for that were there, all kinds together.
     pub fn hit_rate(&self) -> Option<f64> {
         let asking = self.kinds.iter().filter(|(kind, found)| found.hit_rate(**kind).is_some());

@@ -4,7 +4,7 @@ use super::interval::{CONFIDENCE, Interval};
 use super::percentile::{ENOUGH_SAMPLES_BEYOND, Percentile};
 use super::summary::Summary;
 use crate::results::model::SweepResult;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of a cell's median latency that the harness's own cost may be.
 pub const NULL_COST_SHARE_MAX: f64 = 0.05;
@@ -26,45 +26,58 @@ pub fn warnings(sweep: &SweepResult, summaries: &[Summary]) -> Vec<String> {
     found
 }
 
-/// Errors and wrong data. An error of a trial is told once, not for every phase.
-fn faults(summaries: &[Summary]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut told = BTreeMap::new();
+/// Errors and wrong data, one sentence for each engine and what happened to it.
+fn faults<'a>(summaries: &'a [Summary]) -> Vec<String> {
+    let mut found: BTreeMap<(&'a str, String), Fault> = BTreeMap::new();
+    let mut note = |summary: &'a Summary, what: String, count: u64, first: &str| {
+        let fault = found.entry((&summary.label, what)).or_insert_with(|| Fault {
+            count: 0,
+            cells: BTreeSet::new(),
+            first: format!("durability {} at {}: {first}", summary.durability, threads(summary)),
+        });
+        fault.count += count;
+        fault.cells.insert(summary.cell);
+    };
+    let mut ended = BTreeSet::new();
     for summary in summaries {
-        let place = place(summary);
-        if let (Some(error), None) = (summary.errors.first(), told.insert(summary.cell, ())) {
-            found.push(format!(
-                "{place}: {} trials ended early, the first with: {error}",
-                summary.errors.len()
-            ));
+        // Errors and verification belong to the trial and appear with each of its phases.
+        if ended.insert(summary.cell) {
+            if let Some(error) = summary.errors.first() {
+                note(summary, "trials ended early".to_owned(), summary.errors.len() as u64, error);
+            }
+            if summary.verification_wrong > 0 {
+                let what = "records were wrong when everything was read back".to_owned();
+                note(summary, what, summary.verification_wrong, "see the result file");
+            }
         }
         for (kind, figures) in &summary.kinds {
             for (count, what) in [(figures.wrong, "wrong answers"), (figures.failed, "failed operations")] {
                 if count > 0 {
-                    let fault = figures.first_fault.as_deref().unwrap_or("unknown");
-                    found.push(format!(
-                        "{place}, {}: {count} {what} ({}), the first: {fault}",
-                        summary.phase,
-                        kind.name()
-                    ));
+                    let first = figures.first_fault.as_deref().unwrap_or("not told");
+                    note(summary, format!("{what} ({}, {})", summary.phase, kind.name()), count, first);
                 }
             }
         }
-        if summary.verification_wrong > 0
-            && !found.iter().any(|line| line.ends_with(READ_BACK) && line.starts_with(&place))
-        {
-            found.push(format!("{place}: {} {READ_BACK}", summary.verification_wrong));
-        }
     }
-    found
+    let sentence = |((label, what), fault): ((&str, String), Fault)| {
+        let cells = fault.cells.len();
+        let cells = if cells == 1 { String::new() } else { format!(" in {cells} cells") };
+        format!("{label}: {what}: {}{cells}; first with {}", fault.count, fault.first)
+    };
+    found.into_iter().map(sentence).collect()
 }
 
-const READ_BACK: &str = "records were wrong when everything was read back";
+/// What happened to an engine, and where first.
+struct Fault {
+    count: u64,
+    cells: BTreeSet<usize>,
+    first: String,
+}
 
 fn few_trials(sweep: &SweepResult) -> Option<String> {
     let trials = sweep.plan.trials;
     let interval = Interval::of_median((0..trials).map(f64::from))?;
-    (interval.confidence < CONFIDENCE).then(|| {
+    (!interval.is_sure()).then(|| {
         format!(
             "{trials} {}: intervals hold with {:.0} % confidence instead of {:.0} %, so ranks are provisional; 5 trials are enough.",
             if trials == 1 { "trial" } else { "trials" },
@@ -125,7 +138,7 @@ fn thin_tails(summaries: &[Summary]) -> Vec<String> {
     }
     let sentence = |((phase, name), (cells, samples)): ((&str, &str), (usize, u64))| {
         format!(
-            "{phase}: fewer than {ENOUGH_SAMPLES_BEYOND} samples lie beyond {name} in {cells} {} (at least {samples}); marked †.",
+            "{phase}: fewer than {ENOUGH_SAMPLES_BEYOND} samples lie beyond {name} in {cells} {} (as few as {samples}); marked †.",
             if cells == 1 { "cell" } else { "cells" }
         )
     };
@@ -152,13 +165,11 @@ fn machine(sweep: &SweepResult) -> Vec<String> {
 }
 
 fn place(summary: &Summary) -> String {
-    format!(
-        "{} ({}, {} {})",
-        summary.label,
-        summary.durability,
-        summary.threads,
-        if summary.threads == 1 { "thread" } else { "threads" }
-    )
+    format!("{} ({}, {})", summary.label, summary.durability, threads(summary))
+}
+
+fn threads(summary: &Summary) -> String {
+    format!("{} {}", summary.threads, if summary.threads == 1 { "thread" } else { "threads" })
 }
 
 #[cfg(test)]
@@ -192,8 +203,8 @@ mod tests {
         let found = of(&sweep).join("\n");
         for words in [
             "was not finished",
-            "disk on fire",
-            "2 wrong answers (read), the first: stale",
+            "fast: trials ended early: 1; first with durability none at 4 threads: disk on fire",
+            "fast: wrong answers (mixed, read): 2; first with durability none at 4 threads: stale",
             "without optimization",
             "75 % confidence",
             "mixed: the harness's own cost is over 5 %",

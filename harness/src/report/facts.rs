@@ -1,6 +1,6 @@
 //! What was run and where, as names and values.
 
-use super::number::{bytes, moment, percent, significant, whole};
+use super::number::{bytes, chosen, moment, percent, whole};
 use super::visible::visible;
 use crate::analysis::summary::{classes, thread_counts};
 use crate::results::model::{Environment, SweepResult};
@@ -33,12 +33,12 @@ pub fn run(sweep: &SweepResult) -> Vec<Fact> {
         ),
         (
             "Values",
-            format!("{} bytes, {} compressible", size(&plan.value.size), percent(plan.value.compressibility)),
+            format!("{} bytes, {} compressible", size(&plan.value.size), share(plan.value.compressibility)),
         ),
         ("Threads", joined(thread_counts(plan).iter().map(ToString::to_string).collect())),
         ("Durability", joined(classes(plan).iter().map(ToString::to_string).collect())),
         ("Trials", format!("{} a cell, interleaved in random order", plan.trials)),
-        ("Warm-up", format!("{} s a phase", significant(plan.warmup.as_secs_f64()))),
+        ("Warm-up", format!("{} s a phase", chosen(plan.warmup.as_secs_f64()))),
         ("Latency", latency),
         (
             "Checked reads",
@@ -99,7 +99,7 @@ pub fn environment(environment: &Environment) -> Vec<Fact> {
 /// What a phase asks for, in a sentence without its mix.
 pub fn phase(phase: &PhasePlan) -> String {
     let bound = match phase.bound {
-        Bound::Duration(duration) => format!("{} s", significant(duration.as_secs_f64())),
+        Bound::Duration(duration) => format!("{} s", chosen(duration.as_secs_f64())),
         Bound::Operations(operations) => format!("{} operations", whole(operations)),
     };
     let scans = if phase.mix.scan > 0.0 {
@@ -110,6 +110,11 @@ pub fn phase(phase: &PhasePlan) -> String {
         String::new()
     };
     format!("{bound}, {}{scans}", request(&phase.request))
+}
+
+/// A share somebody chose.
+fn share(share: f64) -> String {
+    format!("{} %", chosen(share * 100.0))
 }
 
 fn size(size: &SizeDistribution) -> String {
@@ -133,13 +138,13 @@ fn request(request: &RequestDistribution) -> String {
         RequestDistribution::Latest { theta } => format!("requests for the latest (θ = {theta})"),
         RequestDistribution::Hotspot { data_fraction, operation_fraction } => format!(
             "{} of the requests to {} of the records",
-            percent(*operation_fraction),
-            percent(*data_fraction)
+            share(*operation_fraction),
+            share(*data_fraction)
         ),
         RequestDistribution::Exponential { percentile, fraction } => format!(
             "exponential requests ({} % within {} of the records)",
-            significant(*percentile),
-            percent(*fraction)
+            chosen(*percentile),
+            share(*fraction)
         ),
         RequestDistribution::Sequential => "sequential requests".to_owned(),
     }

@@ -2,11 +2,12 @@
 
 use super::charts::{Chart, Study, charts, sections};
 use super::facts::{self, Fact};
+use super::number::{moment, whole};
 use super::paint;
 use super::scene::{ENGINE_INKS, Ink};
 use super::table::{Table, table};
 use super::visible::visible;
-use crate::analysis::summary::{classes, labels};
+use crate::analysis::summary::labels;
 use crate::exit::{Exit, Failure};
 use crate::results::export;
 use crate::results::model::LOAD_PHASE;
@@ -23,6 +24,7 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"harness";
 #[template(path = "report.html")]
 struct Page {
     title: String,
+    kicker: String,
     version: &'static str,
     dark_inks: String,
     sweeps: Vec<SweepView>,
@@ -77,6 +79,8 @@ pub struct Picture {
     pub file: String,
     /// The chart.
     pub chart: Chart,
+    /// What was run, when and on what: the line below it.
+    pub origin: String,
 }
 
 /// The page and the charts in it.
@@ -85,10 +89,13 @@ pub struct Picture {
 /// When a chart cannot be drawn or the page not be put together; neither is known to happen.
 pub fn page(studies: &[Study<'_>]) -> Result<(String, Vec<Picture>), Failure> {
     let mut pictures = Vec::new();
-    let sweeps = studies.iter().enumerate().map(|(number, study)| sweep(study, number, &mut pictures));
+    let stems = stems(studies);
+    let sweeps = studies.iter().zip(&stems).enumerate();
+    let sweeps = sweeps.map(|(number, (study, stem))| sweep(study, number, stem, &mut pictures));
     let names: Vec<String> = studies.iter().map(|study| visible(&study.sweep.plan.name)).collect();
     let page = Page {
         title: names.join(", "),
+        kicker: kicker(studies),
         version: env!("CARGO_PKG_VERSION"),
         dark_inks: dark_inks(),
         sweeps: sweeps.collect::<Result<_, _>>()?,
@@ -98,31 +105,63 @@ pub fn page(studies: &[Study<'_>]) -> Result<(String, Vec<Picture>), Failure> {
     Ok((text, pictures))
 }
 
+/// What the files of each workload begin with; a workload that appears again is numbered.
+fn stems(studies: &[Study<'_>]) -> Vec<String> {
+    let mut stems: Vec<String> = Vec::with_capacity(studies.len());
+    for study in studies {
+        let plain = file_stem(&study.sweep.plan.name);
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let free = [plain.clone()].into_iter().chain(numbered).find(|stem| !stems.contains(stem));
+        stems.extend(free);
+    }
+    stems
+}
+
+/// When and on what it was measured, in a line. Results of several machines are not mixed up: the line names the first
+/// and each workload has its own environment.
+fn kicker(studies: &[Study<'_>]) -> String {
+    studies.first().map_or_else(String::new, machine)
+}
+
+fn machine(study: &Study<'_>) -> String {
+    let environment = &study.sweep.environment;
+    let parts = [
+        moment(study.sweep.started_unix_seconds),
+        visible(&environment.cpu_model),
+        if environment.cores == 0 { String::new() } else { format!("{} processors", environment.cores) },
+        visible(&environment.hostname),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
 /// Whether a file that begins so is a report of ours.
 pub fn is_ours(beginning: &[u8]) -> bool {
     String::from_utf8_lossy(beginning).contains(GENERATOR)
 }
 
-fn sweep(study: &Study<'_>, number: usize, pictures: &mut Vec<Picture>) -> Result<SweepView, Failure> {
+fn sweep(
+    study: &Study<'_>,
+    number: usize,
+    stem: &str,
+    pictures: &mut Vec<Picture>,
+) -> Result<SweepView, Failure> {
     let plan = &study.sweep.plan;
     let id = format!("w{}", number + 1);
     let mut views = Vec::new();
     let mut headlines = Vec::new();
+    let origin = format!("{} · {} records · {}", visible(&plan.name), whole(plan.records), machine(study));
     for (place, (phase, durability)) in sections(study).into_iter().enumerate() {
         let id = format!("{id}-{}", place + 1);
-        let title = match classes(plan).len() {
-            1 => visible(phase),
-            _ => format!("{}, durability {durability}", visible(phase)),
-        };
+        let title = super::charts::place(study, phase, durability);
         let found = charts(study, phase, durability);
         if let Some(ranking) = found.first().filter(|_| phase != LOAD_PHASE) {
             headlines.push(format!("{title}: {}", ranking.summary));
         }
         let mut shown = Vec::new();
         for (place, chart) in found.into_iter().enumerate() {
-            let file = format!("{}-{}.png", file_stem(&plan.name), file_stem(&chart.name));
+            let file = format!("{stem}-{}.png", file_stem(&chart.name));
             shown.push((chart.secondary, view(&chart, &format!("{id}-c{}", place + 1), &file)?));
-            pictures.push(Picture { file, chart });
+            pictures.push(Picture { file, chart, origin: origin.clone() });
         }
         let (more, charts): (Vec<_>, Vec<_>) = shown.into_iter().partition(|(secondary, _)| *secondary);
         let found = table(study, phase, durability);

@@ -44,7 +44,7 @@ pub fn write(directory: &Path, sweeps: &[SweepResult]) -> Result<Report, Failure
     let mut publication = Publication::new(directory)?;
     publication.stage(PAGE_FILE, page.as_bytes(), html::is_ours)?;
     for picture in &pictures {
-        let pixels = paint::pixels(&poster::poster(&picture.chart))?;
+        let pixels = paint::pixels(&poster::poster(&picture.chart, &picture.origin))?;
         publication.stage(&picture.file, &png::encode(&pixels, directory)?, png::is_ours)?;
     }
     let mut paths = publication.commit()?.into_iter();

@@ -62,6 +62,12 @@ pub fn percent(share: f64) -> String {
     if percent >= 99.95 || percent == 0.0 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
+/// A figure somebody chose, with no more digits than were chosen.
+pub fn chosen(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Bytes in binary units.
 pub fn bytes(bytes: f64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -130,6 +136,7 @@ mod tests {
         let durations = [4.26, 95.0, 999.4, 999.5, 1_234.0, 12_340_000.0, 2.5e9].map(duration_ns);
         assert_eq!(durations, ["4.26 ns", "95 ns", "999 ns", "1.00 µs", "1.23 µs", "12.3 ms", "2.50 s"]);
         assert_eq!([percent(0.4996), percent(1.0), percent(0.0)], ["50.0 %", "100 %", "0 %"]);
+        assert_eq!([2.0, 0.5, 0.125, 100.0, 0.0].map(chosen), ["2", "0.5", "0.125", "100", "0"]);
         assert_eq!([bytes(512.0), bytes(25_769_803_776.0)], ["512 B", "24.0 GiB"]);
         assert_eq!(
             [whole(0), whole(999), whole(1_000), whole(1_234_567)],

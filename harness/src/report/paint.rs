@@ -138,7 +138,6 @@ fn style(ink: Ink, opacity: f64) -> ShapeStyle {
 fn dashes(points: &[Point], dash: Dash, width: f64) -> Vec<Vec<Point>> {
     let (on, off) = match dash {
         Dash::Solid => return vec![points.to_vec()],
-        Dash::Dashed => (5.0 * width.max(1.0), 4.0 * width.max(1.0)),
         Dash::Dotted => (1.6 * width.max(1.0), 3.2 * width.max(1.0)),
     };
     let (mut pieces, mut piece) = (Vec::new(), Vec::new());
@@ -185,7 +184,7 @@ mod tests {
         let mut scene = Scene::new(120.0, 60.0);
         scene.rect((0.0, 0.0), 120.0, 60.0, Ink::Paper, 1.0);
         scene.rect((10.0, 10.0), 40.0, 20.0, Ink::Engine(0), 1.0);
-        scene.stroke([(0.0, 50.0), (120.0, 50.0)], Ink::Axis, 1.0, Dash::Dashed, 1.0);
+        scene.stroke([(0.0, 50.0), (120.0, 50.0)], Ink::Axis, 1.0, Dash::Dotted, 1.0);
         scene.text((60.0, 20.0), Anchor::Start, 12.0, Ink::Text, "</text><script>\"'&");
         scene
     }
@@ -214,12 +213,14 @@ mod tests {
 
     #[test]
     fn dashes_cover_their_share_of_a_line_and_turn_corners() {
-        let pieces = dashes(&[(0.0, 0.0), (30.0, 0.0), (30.0, 60.0)], Dash::Dashed, 1.0);
+        // Strokes of 1.6 and gaps of 3.2 on a length of 48: ten periods, the seventh turns the corner.
+        let pieces = dashes(&[(0.0, 0.0), (30.0, 0.0), (30.0, 18.0)], Dash::Dotted, 1.0);
         let long = |piece: &Vec<Point>| -> f64 {
             piece.windows(2).map(|pair| (pair[1].0 - pair[0].0).hypot(pair[1].1 - pair[0].1)).sum()
         };
         assert_eq!(pieces.len(), 10);
-        assert!(pieces.iter().all(|piece| (long(piece) - 5.0).abs() < 1e-9));
+        assert!(pieces.iter().all(|piece| (long(piece) - 1.6).abs() < 1e-9), "{pieces:?}");
+        assert_eq!(pieces[6].len(), 3, "{pieces:?}");
         assert_eq!(dashes(&[(0.0, 0.0), (9.0, 0.0)], Dash::Solid, 1.0).len(), 1);
     }
 }

@@ -8,12 +8,14 @@ const MARGIN: f64 = 28.0;
 const TITLE: f64 = 19.0;
 const SENTENCE: f64 = 13.0;
 const LINE: f64 = 19.0;
+const ORIGIN: f64 = 11.0;
 
-/// The chart on white with its words.
-pub fn poster(chart: &Chart) -> Scene {
+/// The chart on white with its words above and where it comes from below.
+pub fn poster(chart: &Chart, origin: &str) -> Scene {
     let lines = wrap(&chart.summary, chart.scene.width);
     let head = MARGIN + TITLE + 10.0 + lines.len() as f64 * LINE + 14.0;
-    let (width, height) = (chart.scene.width + 2.0 * MARGIN, head + chart.scene.height + MARGIN);
+    let (width, height) =
+        (chart.scene.width + 2.0 * MARGIN, head + chart.scene.height + 2.0 * ORIGIN + MARGIN);
     let mut scene = Scene::new(width.ceil(), height.ceil());
     scene.rect((0.0, 0.0), scene.width, scene.height, Ink::Paper, 1.0);
     scene.bold((MARGIN, MARGIN + TITLE / 2.0), Anchor::Start, TITLE, Ink::Text, &chart.title);
@@ -22,6 +24,8 @@ pub fn poster(chart: &Chart) -> Scene {
         scene.text((MARGIN, y), Anchor::Start, SENTENCE, Ink::Muted, line);
         y += LINE;
     }
+    let origin = super::charts::fit(origin, ORIGIN, false, chart.scene.width);
+    scene.text((MARGIN, scene.height - MARGIN), Anchor::Start, ORIGIN, Ink::Muted, origin);
     scene.shapes.extend(chart.scene.shapes.iter().map(|shape| shifted(shape, (MARGIN, head))));
     scene
 }

@@ -103,8 +103,6 @@ const DARK_ENGINES: [(u8, u8, u8); ENGINE_INKS] = [
 pub enum Dash {
     /// Not at all.
     Solid,
-    /// Short strokes.
-    Dashed,
     /// Dots.
     Dotted,
 }

@@ -4,7 +4,7 @@ use super::charts::Study;
 use super::number::{RateUnit, duration_ns, percent, rate_unit, significant, threads, whole};
 use super::visible::visible;
 use crate::analysis::percentile::Percentile;
-use crate::analysis::ranking::{Entry, Ranking};
+use crate::analysis::ranking::{Entry, Ranking, Unranked};
 use crate::analysis::summary::{Summary, dominant};
 use crate::workload::operation::OperationKind;
 use engines::Durability;
@@ -47,9 +47,9 @@ pub struct Row {
     pub engine: String,
     /// Throughput in the table's unit.
     pub median: String,
-    /// Least and greatest of the trials.
+    /// Least and greatest of the trials, or why there is no rank.
     pub range: String,
-    /// Share of the best.
+    /// Share of the best, or `best`.
     pub ratio: String,
     /// Interval of the share.
     pub interval: String,
@@ -79,7 +79,7 @@ pub fn table(study: &Study<'_>, phase: &str, durability: Durability) -> Table {
     let groups = rankings.iter().map(|ranking| Group {
         threads: ranking.threads,
         title: threads(ranking.threads),
-        rows: ranking.entries.iter().map(|entry| row(entry, unit)).collect(),
+        rows: (0..).zip(&ranking.entries).map(|(place, entry)| row(entry, place == 0, unit)).collect(),
     });
     let cells: Vec<&Summary> = entries().map(|entry| entry.summary).collect();
     Table {
@@ -92,20 +92,29 @@ pub fn table(study: &Study<'_>, phase: &str, durability: Durability) -> Table {
     }
 }
 
-fn row(entry: &Entry<'_>, unit: RateUnit) -> Row {
+fn row(entry: &Entry<'_>, is_reference: bool, unit: RateUnit) -> Row {
     let summary = entry.summary;
     let of_spread = |text: &dyn Fn(crate::analysis::spread::Spread) -> String| {
-        summary.throughput.map_or_else(String::new, text)
+        summary.throughput.filter(|_| entry.rank.is_ok()).map_or_else(String::new, text)
     };
-    let latency = |quantile: f64| summary.percentile(quantile).map_or_else(String::new, percentile);
+    let latency = |quantile: f64| {
+        summary.percentile(quantile).filter(|_| entry.rank.is_ok()).map_or_else(String::new, percentile)
+    };
     let share = |share: f64| format!("{:.1}", share * 100.0);
     Row {
         rank: super::charts::rank(entry),
         engine: visible(&summary.label),
         median: of_spread(&|spread| unit.format(spread.median)),
-        range: of_spread(&|spread| format!("{}–{}", unit.format(spread.min), unit.format(spread.max))),
-        ratio: entry.ratio.map_or_else(String::new, |ratio| format!("{} %", share(ratio.median))),
-        interval: entry.ratio.map_or_else(String::new, |ratio| {
+        range: match entry.rank {
+            Ok(_) => of_spread(&|spread| format!("{}–{}", unit.format(spread.min), unit.format(spread.max))),
+            Err(Unranked::WrongData) => "wrong answers".to_owned(),
+            Err(Unranked::NotMeasured) => "not finished".to_owned(),
+        },
+        ratio: match entry.ratio {
+            Some(_) if is_reference => "best".to_owned(),
+            ratio => ratio.map_or_else(String::new, |ratio| format!("{} %", share(ratio.median))),
+        },
+        interval: entry.ratio.filter(|_| !is_reference).map_or_else(String::new, |ratio| {
             format!("{}–{} %", share(ratio.interval.low), share(ratio.interval.high))
         }),
         p50: latency(0.5),

@@ -1,7 +1,7 @@
 //! The ranking for a terminal.
 
 use super::charts::{Study, figures, sections};
-use super::number::{threads, whole};
+use super::number::whole;
 use super::table::{Table, table};
 use super::visible::visible;
 use crate::analysis::summary::classes;
@@ -64,7 +64,10 @@ fn grid(found: &Table) -> String {
         "B/record".to_owned(),
     ];
     grid.set_header(header);
-    for group in &found.groups {
+    for (place, group) in found.groups.iter().enumerate() {
+        if place > 0 {
+            grid.add_row([""]);
+        }
         for row in &group.rows {
             let bracketed = |text: &str| if text.is_empty() { String::new() } else { format!("({text})") };
             grid.add_row([
@@ -89,27 +92,6 @@ fn grid(found: &Table) -> String {
     grid.trim_fmt()
 }
 
-/// One line a workload: who is fastest, for the end of a run.
-pub fn headline(sweep: &SweepResult) -> Vec<String> {
-    let summaries = figures(sweep);
-    let study = Study::new(sweep, &summaries);
-    let best = study.rankings.iter().filter(|ranking| ranking.phase != crate::results::model::LOAD_PHASE);
-    let lines = best.filter_map(|ranking| {
-        let first = ranking.entries.first().filter(|entry| entry.rank.is_ok())?;
-        let spread = first.summary.throughput?;
-        Some(format!(
-            "{} / {} / {} / {}: {} {}",
-            visible(&sweep.plan.name),
-            visible(ranking.phase),
-            ranking.durability,
-            threads(ranking.threads),
-            visible(&first.summary.label),
-            super::number::rate(spread.median)
-        ))
-    });
-    lines.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +107,7 @@ mod tests {
             "M ops/s",
             "read p50",
             "of best",
-            "100.0 %",
+            "best",
             "B/record",
             "p99.9",
             "hit rate: 100 %",
@@ -135,7 +117,13 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words:?} is not in\n{text}");
         }
-        let mixed: Vec<&str> = text.lines().skip_while(|line| *line != "mixed").skip(2).take(8).collect();
+        let mixed: Vec<&str> = text
+            .lines()
+            .skip_while(|line| *line != "mixed")
+            .skip(2)
+            .filter(|line| !line.trim().is_empty())
+            .take(8)
+            .collect();
         let engines: Vec<&str> = mixed.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
         assert_eq!(
             engines,
@@ -159,6 +147,5 @@ mod tests {
         let text = ranking_table(&sweep);
         assert!(text.contains("mixed, durability none") && text.contains("mixed, durability sync"));
         assert!(!text.contains('\u{1b}') && text.contains("2 trials: intervals hold with 50 % confidence"));
-        assert_eq!(headline(&sweep).len(), 2);
     }
 }

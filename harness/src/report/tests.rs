@@ -1,3 +1,5 @@
+//! The files of a report.
+
 use super::*;
 use crate::exit::Exit;
 use crate::results::synthetic::Synthetic;

@@ -15,6 +15,7 @@
 //! *Check word* = seal(record, version, length) ⊕ mix(link). Both parts are bijections of each single word, so that a change of
 //! one word always shows, and the link can be put in later without knowing the rest.
 
+use super::limits;
 use super::plan::Plan;
 use super::random::{Aspect, generator, mix};
 use rand_xoshiro::rand_core::Rng;
@@ -41,9 +42,10 @@ pub const LOADED: u64 = 0;
 /// What [`ValuePool::check`] returns for a value too short to hold its version.
 pub const UNKNOWN_VERSION: u64 = u64::MAX;
 /// The most phases that versions can tell apart.
-pub const MAX_PHASES: usize = 254;
+const MAX_PHASES: usize = 254;
 /// The most workers that versions can tell apart.
-pub const MAX_WORKERS: u32 = 1 << WORKER_BITS;
+const MAX_WORKERS: u32 = 1 << WORKER_BITS;
+const _: () = assert!(limits::MAX_PHASES <= MAX_PHASES && limits::MAX_THREADS <= MAX_WORKERS as u64);
 
 /// The version that operation `step` of a worker in a phase writes.
 #[inline]

@@ -1,19 +1,15 @@
-//! What `harness run` prints for people: the ranking, what each cell took and was compared with, and who is fastest.
+//! What `harness run` prints for people: the ranking, and what each cell took and was compared with.
 
 use crate::report::terminal;
 use crate::results::model::{SweepResult, Trial};
 use comfy_table::{CellAlignment, Table, presets};
 
-/// The ranking with mix, hits, warnings and the harness's own cost, then a table of cells, then a line a ranking.
+/// The ranking with mix, hits, warnings and the harness's own cost, then a table of cells.
 pub fn text(result: &SweepResult) -> String {
     let mut text = terminal::ranking_table(result);
     text.push('\n');
     text += &cells(result).trim_fmt();
     text += "\n\n";
-    for line in terminal::headline(result) {
-        text += &line;
-        text.push('\n');
-    }
     text
 }
 

@@ -6,7 +6,7 @@ use super::super::visible::visible;
 use super::axis::{Spacing, log_ticks};
 use super::legend::{self, End};
 use super::plot::{Plot, Side, Tick};
-use super::{Chart, Study, slug};
+use super::{Chart, Study, place, slug};
 use crate::analysis::percentile::{ENOUGH_SAMPLES_BEYOND, Percentile, SHOWN, curve};
 use crate::analysis::summary::{KindSummary, Summary};
 use crate::workload::operation::OperationKind;
@@ -42,7 +42,7 @@ pub fn chart(
     let name = kind.name().replace('_', "-");
     Some(Chart {
         name: slug(study, phase, durability, &format!("latency-{name}-{}", threads(count).replace(' ', "-"))),
-        title: format!("Latency of {}, {}, {}", noun(kind), visible(phase), threads(count)),
+        title: format!("Latency of {}, {}, {}", noun(kind), place(study, phase, durability), threads(count)),
         summary: format!("{}{}", summary(&cells), study.left_out()),
         columns,
         rows: all.filter_map(|summary| Some(row(summary, summary.kinds.get(&kind)?))).collect(),
@@ -87,11 +87,21 @@ fn summary(cells: &[(usize, &Summary, &KindSummary)]) -> String {
         cells.iter().filter_map(of).all(|percentile| percentile.is_supported())
     };
     let Some((median_ns, name)) = lowest(0.5) else { return "No operation was timed.".to_owned() };
-    let start = format!("At the median {name} is lowest with {}", duration_ns(median_ns as f64));
+    let median = duration_ns(median_ns as f64);
     let tail = SHOWN.into_iter().skip(1).rev().find(|(quantile, _)| supported(*quantile));
     match tail.and_then(|(quantile, shown)| Some((shown, lowest(quantile)?))) {
-        Some((shown, (ns, name))) => format!("{start}; at {shown} {name} with {}.", duration_ns(ns as f64)),
-        None => format!("{start}; there are too few samples to compare tails."),
+        Some((shown, (ns, other))) if other == name => {
+            format!("{name} is lowest at the median ({median}) and at {shown} ({}).", duration_ns(ns as f64))
+        }
+        Some((shown, (ns, other))) => {
+            format!(
+                "At the median {name} is lowest ({median}), at {shown} {other} ({}).",
+                duration_ns(ns as f64)
+            )
+        }
+        None => {
+            format!("At the median {name} is lowest ({median}); there are too few samples to compare tails.")
+        }
     }
 }
 

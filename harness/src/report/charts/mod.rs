@@ -10,6 +10,7 @@ mod scaling;
 mod series;
 
 use super::scene::Scene;
+use super::visible::visible;
 use crate::analysis::ranking::{self as ranks, Ranking};
 use crate::analysis::summary::{Summary, classes, phases, summarize, thread_counts};
 use crate::analysis::warning::warnings;
@@ -18,6 +19,7 @@ use crate::workload::operation::OperationKind;
 pub use cast::Cast;
 use engines::Durability;
 pub use latency::noun;
+pub use legend::fit;
 pub use ranking::rank;
 
 /// Width of every chart, logical pixels.
@@ -70,12 +72,13 @@ impl<'a> Study<'a> {
         Self { sweep, summaries, cast, warnings: warnings(sweep, summaries), rankings }
     }
 
-    /// The cells of a phase and a class that have a colour, in the order of the colours.
+    /// The cells of a phase and a class that have a colour and gave no wrong answer, in the order of the colours.
     fn cells(&self, phase: &str, durability: Durability) -> impl Iterator<Item = (usize, &'a Summary)> {
         let mut cells: Vec<(usize, &'a Summary)> = self
             .summaries
             .iter()
             .filter(|summary| !summary.is_null && summary.phase == phase && summary.durability == durability)
+            .filter(|summary| summary.wrong() == 0)
             .filter_map(|summary| Some((self.cast.index(&summary.label)?, summary)))
             .collect();
         cells.sort_by_key(|(index, summary)| (*index, summary.threads));
@@ -119,7 +122,15 @@ pub fn sections<'a>(study: &Study<'a>) -> Vec<(&'a str, Durability)> {
     phases.flat_map(|phase| classes(plan).into_iter().map(move |durability| (phase, durability))).collect()
 }
 
-/// The part of a chart's name, and of its title, that tells where it belongs.
+/// A phase, with its class where there is more than one, as titles name it.
+pub fn place(study: &Study<'_>, phase: &str, durability: Durability) -> String {
+    match classes(&study.sweep.plan).len() {
+        1 => visible(phase),
+        _ => format!("{}, durability {durability}", visible(phase)),
+    }
+}
+
+/// The part of a chart's name that tells where it belongs.
 fn slug(study: &Study<'_>, phase: &str, durability: Durability, rest: &str) -> String {
     match classes(&study.sweep.plan).len() {
         1 => format!("{phase}-{rest}"),

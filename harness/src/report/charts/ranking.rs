@@ -1,4 +1,4 @@
-//! Who is faster: a bar an engine, with its trials and the interval of their median.
+//! Who is faster: a bar an engine, with the median of its trials and its interval.
 
 use super::super::font;
 use super::super::number::{self, rate, rate_unit, threads};
@@ -6,7 +6,7 @@ use super::super::scene::{Anchor, Ink, Scene};
 use super::super::visible::visible;
 use super::axis::{Axis, Spacing, linear_ticks};
 use super::legend::fit;
-use super::{Chart, Study, WIDTH, slug};
+use super::{Chart, Study, WIDTH, place, slug};
 use crate::analysis::interval::Interval;
 use crate::analysis::ranking::{Entry, Ranking, Unranked};
 use engines::Durability;
@@ -17,6 +17,8 @@ const HEADING: f64 = 30.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 44.0;
 const NAME: f64 = 13.0;
+/// The page's typeface may be wider than the one names are measured with.
+const OTHER_FACE: f64 = 1.14;
 const RANK_ROOM: f64 = 34.0;
 const NAME_ROOM: f64 = 170.0;
 /// Room at the right for two columns of figures.
@@ -32,7 +34,7 @@ pub fn chart(study: &Study<'_>, phase: &str, durability: Durability) -> Option<C
     rankings.first()?;
     Some(Chart {
         name: slug(study, phase, durability, "ranking"),
-        title: format!("Throughput, {}", visible(phase)),
+        title: format!("Throughput, {}", place(study, phase, durability)),
         summary: summary(&rankings),
         columns: COLUMNS.map(str::to_owned).to_vec(),
         rows: rankings.iter().flat_map(|ranking| ranking.entries.iter().map(row)).collect(),
@@ -127,7 +129,7 @@ fn scene(study: &Study<'_>, rankings: &[&Ranking<'_>]) -> Scene {
     let unit = rate_unit(most);
     let ticks = linear_ticks(most / unit.factor, 6);
     let names = entries().map(|entry| font::width(&visible(&entry.summary.label), NAME, true));
-    let left = RANK_ROOM + 14.0 + names.fold(60.0, f64::max).min(NAME_ROOM);
+    let left = RANK_ROOM + 14.0 + names.fold(60.0, f64::max).min(NAME_ROOM) * OTHER_FACE;
     let right = WIDTH - FIGURES_ROOM;
     let heading = if rankings.len() > 1 { HEADING } else { 8.0 };
     let height = TOP
@@ -141,15 +143,14 @@ fn scene(study: &Study<'_>, rankings: &[&Ranking<'_>]) -> Scene {
     for tick in &ticks {
         let x = axis.place(tick * unit.factor);
         scene.line([(x, TOP), (x, bottom)], Ink::Grid, 1.0);
-        let decimals = if ticks.iter().all(|tick| tick.fract() < 1e-9) { 0 } else { 2 };
-        scene.text((x, bottom + 14.0), Anchor::Middle, 12.0, Ink::Muted, format!("{tick:.decimals$}"));
+        scene.text((x, bottom + 14.0), Anchor::Middle, 12.0, Ink::Muted, number::chosen(*tick));
     }
     scene.text(
         ((left + right) / 2.0, bottom + 34.0),
         Anchor::Middle,
         12.0,
         Ink::Muted,
-        format!("{} (bar: median over trials; whisker: its interval; dots: trials)", unit.name),
+        format!("{} (bar: median over trials; whisker: its interval)", unit.name),
     );
     scene.text((WIDTH - 62.0, 12.0), Anchor::End, 11.0, Ink::Muted, unit.name);
     scene.text((WIDTH - 8.0, 12.0), Anchor::End, 11.0, Ink::Muted, "of best");
@@ -197,16 +198,12 @@ fn bar(scene: &mut Scene, study: &Study<'_>, entry: &Entry<'_>, axis: &Axis, y: 
         study.cast.ink(&entry.summary.label),
         0.85,
     );
-    if let Some(interval) = Interval::of_median(rates.iter().copied()).filter(|_| rates.len() > 1) {
+    if let Some(interval) = Interval::of_median(rates).filter(|interval| interval.confidence > 0.0) {
         let (low, high) = (axis.place(interval.low), axis.place(interval.high));
         scene.line([(low, y), (high, y)], Ink::Text, 1.4);
         for x in [low, high] {
             scene.line([(x, y - 4.5), (x, y + 4.5)], Ink::Text, 1.4);
         }
-    }
-    for rate in rates {
-        scene.disc((axis.place(rate), y), 2.2, Ink::Paper, 0.9);
-        scene.disc((axis.place(rate), y), 1.5, Ink::Text, 0.8);
     }
     scene.bold((WIDTH - 62.0, y), Anchor::End, NAME, Ink::Text, unit.format(spread.median));
     let ratio = entry.ratio.map_or_else(String::new, |ratio| format!("{:.0} %", ratio.median * 100.0));

@@ -1,12 +1,12 @@
 //! What more threads bring: every trial a dot, medians joined, and what perfect scaling would be.
 
-use super::super::number::{rate_unit, significant, threads};
+use super::super::number::{chosen, rate_unit, significant, threads};
 use super::super::scene::{Dash, Ink};
 use super::super::visible::visible;
 use super::axis::{Spacing, linear_ticks};
 use super::legend::{self, End};
 use super::plot::{Plot, Side, Tick};
-use super::{Chart, Study, slug};
+use super::{Chart, Study, place, slug};
 use crate::analysis::summary::{Summary, thread_counts};
 use engines::Durability;
 
@@ -29,7 +29,7 @@ pub fn chart(study: &Study<'_>, phase: &str, durability: Durability) -> Option<C
         .filter(|summary| !summary.is_null && summary.phase == phase && summary.durability == durability);
     Some(Chart {
         name: slug(study, phase, durability, "threads"),
-        title: format!("Throughput over threads, {}", visible(phase)),
+        title: format!("Throughput over threads, {}", place(study, phase, durability)),
         summary: format!("{}{}", summary(&cells, first, last), study.left_out()),
         columns,
         rows: rows.map(row).collect(),
@@ -79,12 +79,8 @@ fn plot(study: &Study<'_>, cells: &[(usize, &Summary)], counts: &[u32]) -> Plot 
         cells.iter().flat_map(|(_, summary)| summary.rates.iter().map(|(_, rate)| *rate)).fold(0.0, f64::max);
     let unit = rate_unit(most);
     let y_ticks = linear_ticks(most * 1.04 / unit.factor, 6);
-    let whole = y_ticks.iter().all(|tick| tick.fract() < 1e-9);
     let y_max = y_ticks.last().copied().unwrap_or(1.0) * unit.factor;
-    let y_ticks = y_ticks.iter().map(|tick| {
-        let label = if whole { format!("{tick:.0}") } else { significant(*tick) };
-        Tick::labelled(tick * unit.factor, label)
-    });
+    let y_ticks = y_ticks.iter().map(|tick| Tick::labelled(tick * unit.factor, chosen(*tick)));
     let y = Side {
         spacing: Spacing::Linear,
         range: (0.0, y_max),
@@ -99,7 +95,7 @@ fn plot(study: &Study<'_>, cells: &[(usize, &Summary)], counts: &[u32]) -> Plot 
         spacing: Spacing::Linear,
         range: (x_min, x_max),
         ticks: x_ticks.collect(),
-        title: "threads".to_owned(),
+        title: "threads (faint dots: trials; dotted: perfect scaling up to the processors)".to_owned(),
     };
     let crowded = f64::from(cores) + margin * 0.5;
     let shade =

@@ -1,12 +1,12 @@
 //! Whether the speed lasts: operations in each tenth of a second, as they were counted.
 
-use super::super::number::{percent, rate_unit, significant, threads};
+use super::super::number::{chosen, percent, rate_unit, threads};
 use super::super::scene::{Dash, Ink};
 use super::super::visible::visible;
 use super::axis::{Spacing, linear_ticks};
 use super::legend::{self, End};
 use super::plot::{Plot, Side, Tick};
-use super::{Chart, Study, slug};
+use super::{Chart, Study, place, slug};
 use crate::analysis::spread::Spread;
 use crate::analysis::summary::Summary;
 use crate::results::model::{Phase, SERIES_BIN_SECONDS, SweepResult};
@@ -47,7 +47,7 @@ pub fn chart(study: &Study<'_>, phase: &str, durability: Durability, count: u32)
     });
     Some(Chart {
         name: slug(study, phase, durability, &format!("time-{}", threads(count).replace(' ', "-"))),
-        title: format!("Throughput over time, {}, {}", visible(phase), threads(count)),
+        title: format!("Throughput over time, {}, {}", place(study, phase, durability), threads(count)),
         summary: format!("{}{}", summary(&lines), study.left_out()),
         columns,
         rows: rows.collect(),
@@ -97,12 +97,8 @@ fn plot(lines: &[Line]) -> Plot {
     let most = lines.iter().flat_map(|line| &line.rates).copied().fold(0.0, f64::max);
     let unit = rate_unit(most);
     let ticks = linear_ticks(most * 1.02 / unit.factor, 5);
-    let whole = ticks.iter().all(|tick| tick.fract() < 1e-9);
     let y_max = ticks.last().copied().unwrap_or(1.0) * unit.factor;
-    let y_ticks = ticks.iter().map(|tick| {
-        let label = if whole { format!("{tick:.0}") } else { significant(*tick) };
-        Tick::labelled(tick * unit.factor, label)
-    });
+    let y_ticks = ticks.iter().map(|tick| Tick::labelled(tick * unit.factor, chosen(*tick)));
     let y = Side {
         spacing: Spacing::Linear,
         range: (0.0, y_max),
@@ -111,10 +107,7 @@ fn plot(lines: &[Line]) -> Plot {
     };
     let seconds = lines.iter().map(|line| line.rates.len()).max().unwrap_or(1) as f64 * SERIES_BIN_SECONDS;
     let x_ticks = linear_ticks(seconds, 8).into_iter().filter(|tick| *tick <= seconds * 1.001);
-    let x_ticks = x_ticks.map(|tick| {
-        let label = if seconds < 4.0 { format!("{tick:.1}") } else { format!("{tick:.0}") };
-        Tick::labelled(tick, label)
-    });
+    let x_ticks = x_ticks.map(|tick| Tick::labelled(tick, chosen(tick)));
     let x = Side {
         spacing: Spacing::Linear,
         range: (0.0, seconds),

@@ -1,3 +1,5 @@
+//! The page: what it says, that nothing in it is active, and that it asks for nothing.
+
 use super::super::charts::figures;
 use super::*;
 use crate::results::model::SweepResult;
@@ -45,6 +47,15 @@ fn the_page_holds_every_engine_and_every_chart_with_its_words() {
     for target in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(unique.contains(target), "{target} is linked and not there");
     }
+}
+
+#[test]
+fn the_same_workload_twice_has_pictures_of_its_own() {
+    let (_, pictures) = render(&[small().build(), small().build()]);
+    let files: std::collections::BTreeSet<&str> =
+        pictures.iter().map(|picture| picture.file.as_str()).collect();
+    assert_eq!(files.len(), pictures.len());
+    assert!(files.contains("ycsb-a-mixed-ranking.png") && files.contains("ycsb-a-2-mixed-ranking.png"));
 }
 
 #[test]

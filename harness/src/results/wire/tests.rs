@@ -1,3 +1,5 @@
+//! The file format: what survives, what is refused.
+
 use super::*;
 use crate::results::synthetic::Synthetic;
 
