@@ -17,13 +17,13 @@ pub const MAX_BATCH_BYTES: usize = 16 << 20;
 /// What an engine can do. The harness decides by these flags, never by an engine's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Capabilities {
-    /// Scans run in key order between bounds. Without it [`Session::scan`] is unsupported.
+    /// Scans run in key order between bounds. Without it [`Session::scan`](super::Session::scan) is unsupported.
     pub ordered_scan: bool,
     /// Scans may run from the upper bound down.
     pub reverse_scan: bool,
     /// Sets, updates, deletes and batches are taken.
     pub writes: bool,
-    /// [`Session::delete`] tells whether the key was there (else [`Existence::Unknown`]).
+    /// [`Session::delete`](super::Session::delete) tells whether the key was there (else [`Existence::Unknown`](super::Existence::Unknown)).
     pub delete_reports: bool,
     /// Readers see either nothing or all of a batch. A batch is all or nothing across errors in any case.
     pub batch_atomic_visibility: bool,

@@ -71,7 +71,7 @@ pub trait Engine: Send + Sync {
     /// The visitor runs under no latch and may use the engine.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where nothing is retained.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where nothing is retained.
     fn for_each(&self, visit: Visitor<'_>) -> Result<()>;
 
     /// Its state in figures. O(1), or O(number of nodes) where noted by the engine.
@@ -128,7 +128,7 @@ pub trait Engine: Send + Sync {
     /// Checks every invariant of the structure. O(n); no write may be under way.
     ///
     /// # Errors
-    /// [`Error::InvariantBroken`] with the first violation.
+    /// [`Error::InvariantBroken`](crate::Error::InvariantBroken) with the first violation.
     fn validate(&self) -> Result<()>;
 
     /// Ends the engine: flushes, stops background work, releases resources. Dropping does the same and swallows errors.
@@ -148,13 +148,13 @@ pub trait Session {
     /// `value` is empty.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`], or of the engine's storage.
+    /// [`Error::KeyTooLong`](crate::Error::KeyTooLong), or of the engine's storage.
     fn get(&mut self, key: &[u8], value: &mut Vec<u8>) -> Result<bool>;
 
     /// Inserts the record, or replaces its value.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`], [`Error::ValueTooLong`], [`Error::Full`], [`Error::ReadOnly`], or of the engine's storage.
+    /// [`Error::KeyTooLong`](crate::Error::KeyTooLong), [`Error::ValueTooLong`](crate::Error::ValueTooLong), [`Error::Full`](crate::Error::Full), [`Error::ReadOnly`](crate::Error::ReadOnly), or of the engine's storage.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<()>;
 
     /// Replaces the value if the key is there; otherwise changes nothing and returns `false`.
@@ -172,7 +172,7 @@ pub trait Session {
     /// Applies all operations of the batch, or none if one of them is refused.
     ///
     /// # Errors
-    /// [`Error::BatchTooLarge`], and as [`Session::set`].
+    /// [`Error::BatchTooLarge`](crate::Error::BatchTooLarge), and as [`Session::set`].
     fn batch(&mut self, batch: &WriteBatch) -> Result<()>;
 
     /// Reads many keys; answer *i* belongs to key *i*. Not one point in time. Engines that can overlap the cache misses
@@ -196,6 +196,6 @@ pub trait Session {
     /// The visitor runs under no latch.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] by engines without [`Capabilities::ordered_scan`], or of the engine's storage.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) by engines without [`Capabilities::ordered_scan`], or of the engine's storage.
     fn scan(&mut self, range: &ScanRange<'_>, visit: Visitor<'_>) -> Result<u64>;
 }
