@@ -81,7 +81,8 @@ impl Memtable {
     }
 
     /// All versions there are, to be written out. Holds the latch shared: meant for a frozen table, of any
-    /// other it keeps the writers waiting.
+    /// other it keeps the writers waiting. A writer that waits, if only to be refused, keeps later readers waiting
+    /// too: whoever holds the guard must not use the table by another way meanwhile, or both wait for ever.
     pub fn versions(&self) -> VersionsGuard<'_> {
         VersionsGuard { state: self.state.read() }
     }
