@@ -14,6 +14,8 @@ const FIRST_RECORDS: usize = 32;
 const MOST_RECORDS: usize = 1024;
 /// A chunk is full when it holds this many bytes, whatever the number of records.
 const MOST_BYTES: usize = 256 << 10;
+/// A chunk keeps no more memory than this when it is emptied.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// A reusable buffer of records in scan order.
 #[derive(Debug, Default)]
@@ -45,9 +47,11 @@ impl Chunk {
         self.ends.push((key_end, self.bytes.len()));
     }
 
-    /// Empties the chunk and lets it take `capacity` records.
+    /// Empties the chunk and lets it take `capacity` records. Gives the memory of very long records back, which a session
+    /// would hold to its end otherwise.
     pub fn reset(&mut self, capacity: usize) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
         self.ends.clear();
         self.capacity = capacity;
     }
@@ -128,6 +132,20 @@ pub fn scan_in_chunks(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_record_does_not_hold_its_memory_for_ever() {
+        let mut chunk = Chunk::new();
+        chunk.reset(32);
+        chunk.push(b"key", &vec![0; 16 << 20]);
+        assert!(chunk.is_full());
+        chunk.reset(32);
+        assert!(chunk.bytes.capacity() < 2 * KEPT_BYTES, "{}", chunk.bytes.capacity());
+        chunk.push(b"key", &[1; 100]);
+        let held = chunk.bytes.as_ptr();
+        chunk.reset(32);
+        assert_eq!(chunk.bytes.as_ptr(), held, "what is usual is kept");
+    }
 
     #[test]
     fn chunks_join_without_a_seam() {

@@ -21,6 +21,8 @@ use engines::testing::{Group, Reference, Subject, checks};
 use engines::{Capabilities, Durability, Engine, Error, registry};
 use fault::{FAULTS, FAULTS_FOR_RANDOM_SEQUENCES, Fault};
 use faulty::Faulty;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use subjects::{default_name, instruments, subjects};
 
@@ -93,9 +95,18 @@ fn visibility() {
     run(Group::Visibility);
 }
 
+/// Random cases that each engine of the registry must be put to.
+const LEAST_CASES: u64 = 2_000;
+
 #[test]
 fn random_sequences() {
-    run(Group::Randomized);
+    let mut cases: BTreeMap<&str, u64> = BTreeMap::new();
+    for subject in subjects() {
+        run_on(&subject, Group::Randomized);
+        println!("{}: {}", subject.name(), subject.tally().summary());
+        *cases.entry(subject.open().name()).or_default() += subject.tally().cases.load(Relaxed);
+    }
+    assert!(!cases.is_empty() && cases.values().all(|cases| *cases >= LEAST_CASES), "{cases:?}");
 }
 
 /// Instruments that measure the harness keep nothing, or fail on purpose. They run only through what every engine owes:

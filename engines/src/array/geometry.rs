@@ -74,7 +74,7 @@ impl Geometry {
         records.div_ceil(filled).max(1)
     }
 
-    /// Segments after a compaction: one slot in 32 stays free.
+    /// Segments after a compaction: one slot in 32 stays free, none where a segment has fewer.
     pub(super) const fn compact_segments(&self, records: usize) -> usize {
         let segments = records.div_ceil(self.segment_slots - self.segment_slots / 32);
         if segments == 0 { 1 } else { segments }

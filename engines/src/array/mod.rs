@@ -207,7 +207,8 @@ impl Engine for Array {
         Ok(loaded)
     }
 
-    /// Gives back the slack of replaced records and shrinks the array until about one slot in 32 is free. O(n) under the
+    /// Gives back the slack of replaced records and shrinks the array until about one slot in 32 is free (none
+    /// where segments have fewer). O(n) under the
     /// latch. Made for an array that is read from now on: the next insert into a full segment doubles it again.
     fn compact(&self) -> Result<()> {
         self.array.write().compact();

@@ -25,7 +25,9 @@ pub struct Capabilities {
     pub writes: bool,
     /// [`Session::delete`](super::Session::delete) tells whether the key was there (else [`Existence::Unknown`](super::Existence::Unknown)).
     pub delete_reports: bool,
-    /// Readers see either nothing or all of a batch. A batch is all or nothing across errors in any case.
+    /// Whoever has seen one operation of a batch sees all of them in every read begun later. (A scan that is no snapshot
+    /// sees each record at a time of its own, so a batch may come in between.) A batch is all or nothing across errors in
+    /// any case.
     pub batch_atomic_visibility: bool,
     /// A scan is one point in time; without it a scan sees each record at some time during the scan.
     pub scan_snapshot: bool,

@@ -22,6 +22,7 @@ use crate::entry::{Entry, Kind, default_json, parse_options};
 use crate::error::{Error, Result};
 use crossbeam::utils::CachePadded;
 use parking_lot::{RwLock, RwLockWriteGuard};
+use std::mem::take;
 use std::ops::ControlFlow;
 
 const NAME: &str = "hash";
@@ -81,7 +82,7 @@ impl Hash {
     fn write<T>(&self, hash: u64, change: impl FnOnce(&mut Shard) -> T) -> T {
         let mut shard = self.shards[self.shard_of(hash)].write();
         let answer = change(&mut shard);
-        let garbage = shard.garbage.take();
+        let garbage = take(&mut shard.garbage);
         drop(shard);
         drop(garbage);
         answer
@@ -92,7 +93,7 @@ impl Hash {
         loop {
             let mut latched = shard.write();
             let unfinished = latched.advance();
-            let garbage = latched.garbage.take();
+            let garbage = take(&mut latched.garbage);
             drop(latched);
             drop(garbage);
             if !unfinished {
@@ -148,7 +149,7 @@ impl Direct for Hash {
                 WriteOp::Delete { key } => _ = latched[place].delete(hash, key),
             }
         }
-        let garbage: Vec<_> = latched.iter_mut().filter_map(|shard| shard.garbage.take()).collect();
+        let garbage: Vec<_> = latched.iter_mut().map(|shard| take(&mut shard.garbage)).collect();
         drop(latched);
         drop(garbage);
         Ok(())

@@ -24,8 +24,9 @@ const GROUPS_DISCARDED_PER_OPERATION: usize = 256;
 pub(super) struct Shard {
     active: Table,
     retiring: Option<Retiring>,
-    /// The memory of a resized table, for the engine to free when it has released the latch.
-    pub(super) garbage: Option<Table>,
+    /// The memory of resized tables, for the engine to free when it has released the latch. A batch may resize more than
+    /// once.
+    pub(super) garbage: Vec<Table>,
     load_factor: f64,
     least_groups: usize,
     live_bytes: usize,
@@ -45,6 +46,7 @@ struct Retiring {
 pub(super) struct Figures {
     pub(super) records: usize,
     pub(super) live_bytes: usize,
+    /// Outside of the shard itself.
     pub(super) memory_bytes: usize,
     pub(super) slots: usize,
     pub(super) tombstones: usize,
@@ -60,7 +62,7 @@ impl Shard {
         Self {
             active: Table::new(groups),
             retiring: None,
-            garbage: None,
+            garbage: Vec::new(),
             load_factor,
             least_groups: groups,
             live_bytes: 0,
@@ -183,7 +185,7 @@ impl Shard {
             table.discard(GROUPS_DISCARDED_PER_OPERATION);
         }
         if table.groups() == 0 {
-            self.garbage = self.retiring.take().map(|retiring| retiring.table);
+            self.garbage.extend(self.retiring.take().map(|retiring| retiring.table));
         }
         self.retiring.is_some()
     }
@@ -232,9 +234,7 @@ impl Shard {
         Figures {
             records: tables().map(Table::records).sum(),
             live_bytes: self.live_bytes,
-            memory_bytes: size_of::<Self>()
-                + self.allocated_bytes
-                + tables().map(Table::bytes).sum::<usize>(),
+            memory_bytes: self.allocated_bytes + tables().map(Table::bytes).sum::<usize>(),
             slots: self.active.slots(),
             tombstones: tables().map(Table::tombstones).sum(),
             resizes: self.resizes,
@@ -273,5 +273,24 @@ impl Shard {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hasher::hash;
+    use super::*;
+
+    #[test]
+    fn the_memory_of_every_resized_table_is_left_to_the_engine() {
+        let mut shard = Shard::new(SLOTS, 0.75);
+        for n in 0..10_000u32 {
+            let key = n.to_be_bytes();
+            shard.set(hash(&key), &key, b"");
+        }
+        let figures = shard.figures();
+        let ended = figures.resizes - u64::from(figures.resizing);
+        assert!(ended > 5, "{ended}");
+        assert_eq!(shard.garbage.len() as u64, ended, "none is freed while the latch is held");
     }
 }

@@ -89,6 +89,9 @@ fn growth(subject: &Subject) {
             session.set(&key, &value).expect("set");
             live_bytes += (key.len() + value.len()) as u64;
         }
+        // What is being moved from one place to another is in both of them for a while.
+        engine.flush().expect("flush");
+        assert!(engine.wait_idle(IDLE_LIMIT).expect("wait_idle"), "idle within {IDLE_LIMIT:?}");
         let stats = engine.stats();
         assert_eq!(stats.records, (step as u64 + 1) * 5_000);
         if subject.is_in_memory() {

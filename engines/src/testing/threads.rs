@@ -157,6 +157,11 @@ fn overlapping(subject: &Subject) {
                 std::ops::ControlFlow::Continue(())
             });
             result.expect("for_each");
+            let records = engine.stats().records;
+            assert!(records <= 2 * KEYS as u64, "stats among writes count {records} records of {KEYS} keys");
+            if round % 8 == 3 {
+                engine.compact().expect("compact among writes");
+            }
         }
     });
     let left = everything(&*engine);

@@ -44,34 +44,42 @@ fn subjects_of(entry: &'static Entry) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for class in entry.capabilities.durability {
         subjects.push(subject(entry, Value::Null, *class));
-        if let Some(options) = least_options(entry) {
-            subjects.push(subject(entry, options, *class));
-        }
+        subjects.extend(least_options(entry).into_iter().map(|options| subject(entry, options, *class)));
     }
     let cases = CASES / u32::try_from(subjects.len()).unwrap_or(u32::MAX).max(1);
     subjects.into_iter().map(|subject| subject.with_cases(cases)).collect()
 }
 
 /// Every option whose documented range is `least–greatest`, at the least, so that few records make many nodes, buckets or
-/// tables. Options named a limit stay: they are meant to refuse.
-fn least_options(entry: &Entry) -> Option<Value> {
-    let least = |option: &OptionDoc| -> Option<Value> {
-        let (least, _) = option.range.split_once('–')?;
-        let least = least.trim().replace(',', "");
-        let default: Value = serde_json::from_str(option.default).ok()?;
-        match default {
-            Value::Number(number) if number.is_u64() => least.parse::<u64>().ok().map(|least| json!(least)),
-            Value::String(_) => least.parse::<ByteSize>().ok().map(|_| json!(least)),
-            _ => None,
+/// tables; then the same with the options that are `null` by default, since these choose another mode of the engine. Options
+/// named a limit stay: they are meant to refuse.
+fn least_options(entry: &Entry) -> Vec<Value> {
+    let (mut with_modes, mut without) = (Map::new(), Map::new());
+    for option in entry.options.iter().filter(|option| !option.name.contains("limit")) {
+        let default: Value = serde_json::from_str(option.default).expect("a default is JSON");
+        if let Some(least) = least(option, &default) {
+            if !default.is_null() {
+                without.insert(option.name.to_owned(), least.clone());
+            }
+            with_modes.insert(option.name.to_owned(), least);
         }
+    }
+    let mut choices = vec![without, with_modes];
+    choices.dedup();
+    choices.into_iter().filter(|set| !set.is_empty()).map(Value::Object).collect()
+}
+
+/// The least value of an option, if its range is a range: the last word before the dash.
+fn least(option: &OptionDoc, default: &Value) -> Option<Value> {
+    let (before, _) = option.range.split_once('–')?;
+    let least = before.split_whitespace().last()?.replace(',', "");
+    let parsed = match default {
+        Value::String(_) => least.parse::<ByteSize>().ok().map(|_| json!(least)),
+        Value::Number(number) if number.is_f64() => least.parse::<f64>().ok().map(|least| json!(least)),
+        _ => least.parse::<u64>().ok().map(|least| json!(least)),
     };
-    let set: Map<String, Value> = entry
-        .options
-        .iter()
-        .filter(|option| !option.name.contains("limit"))
-        .filter_map(|option| Some((option.name.to_owned(), least(option)?)))
-        .collect();
-    (!set.is_empty()).then_some(Value::Object(set))
+    assert!(parsed.is_some(), "option {}: no least value in the range '{}'", option.name, option.range);
+    parsed
 }
 
 fn subject(entry: &'static Entry, options: Value, durability: Durability) -> Subject {

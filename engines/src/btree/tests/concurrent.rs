@@ -13,22 +13,24 @@ fn small_trees() -> [BTree; 3] {
 
 #[test]
 fn each_thread_finds_what_it_wrote() {
-    for tree in small_trees() {
-        let models: Vec<Model> = scope(|threads| {
-            let workers: Vec<_> = (0..THREADS)
-                .map(|thread| {
-                    threads.spawn({
-                        let tree = &tree;
-                        move || own_keys(tree, thread)
+    within(LIMIT, "each thread finds what it wrote", || {
+        for tree in small_trees() {
+            let models: Vec<Model> = scope(|threads| {
+                let workers: Vec<_> = (0..THREADS)
+                    .map(|thread| {
+                        threads.spawn({
+                            let tree = &tree;
+                            move || own_keys(tree, thread)
+                        })
                     })
-                })
-                .collect();
-            workers.into_iter().map(|worker| worker.join().unwrap()).collect()
-        });
-        assert_same(&tree, &models.into_iter().flatten().collect());
-        let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
-        assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
-    }
+                    .collect();
+                workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+            });
+            assert_same(&tree, &models.into_iter().flatten().collect());
+            let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
+            assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
+        }
+    });
 }
 
 /// Works on the keys that are `thread` modulo the number of threads, interleaved with those of the others in all leaves.
@@ -97,64 +99,71 @@ fn own_keys(tree: &BTree, thread: u32) -> Model {
     model
 }
 
+/// Times that the writers below have made the tree grow or shrink before the scans may end, both together.
+const PHASES: u64 = 12;
+
 #[test]
 fn scans_miss_no_key_that_stays() {
-    for tree in small_trees() {
-        let stays = |n: u32| n.is_multiple_of(10);
-        let key = |n: u32| format!("key{n:05}").into_bytes();
-        for n in (0..2_000).filter(|n| stays(*n)) {
-            tree.set(&key(n), b"stays").unwrap();
-        }
-        let running = AtomicU64::new(2);
-        scope(|threads| {
-            let (tree, running) = (&tree, &running);
-            for thread in 0..2 {
-                threads.spawn(move || {
-                    let mut rng = rng(50 + thread);
-                    let mut grows = true;
-                    // Grows and shrinks the tree until the scanners have seen enough.
-                    while running.load(Relaxed) > 0 {
-                        for _ in 0..1_500 {
-                            let n = rng.random_range(0..2_000);
-                            if stays(n) {
-                                tree.update(&key(n), b"stays").unwrap();
-                            } else if grows {
-                                tree.set(&key(n), &vec![1; rng.random_range(0..30)]).unwrap();
-                            } else {
-                                tree.delete(&key(n)).unwrap();
+    within(LIMIT, "scans miss no key that stays", || {
+        for tree in small_trees() {
+            let stays = |n: u32| n.is_multiple_of(10);
+            let key = |n: u32| format!("key{n:05}").into_bytes();
+            for n in (0..2_000).filter(|n| stays(*n)) {
+                tree.set(&key(n), b"stays").unwrap();
+            }
+            let (running, phases) = (AtomicU64::new(2), AtomicU64::new(0));
+            scope(|threads| {
+                let (tree, running, phases) = (&tree, &running, &phases);
+                for thread in 0..2 {
+                    threads.spawn(move || {
+                        let mut rng = rng(50 + thread);
+                        let mut grows = true;
+                        // Grows and shrinks the tree until the scanners have seen enough.
+                        while running.load(Relaxed) > 0 {
+                            for _ in 0..1_500 {
+                                let n = rng.random_range(0..2_000);
+                                if stays(n) {
+                                    tree.update(&key(n), b"stays").unwrap();
+                                } else if grows {
+                                    tree.set(&key(n), &vec![1; rng.random_range(0..30)]).unwrap();
+                                } else {
+                                    tree.delete(&key(n)).unwrap();
+                                }
                             }
+                            grows = !grows;
+                            phases.fetch_add(1, Relaxed);
                         }
-                        grows = !grows;
-                    }
-                });
-            }
-            for reverse in [false, true] {
-                threads.spawn(move || {
-                    let _running = Running(running);
-                    let mut chunk = Chunk::new();
-                    for _ in 0..60 {
-                        let (mut seen, mut last): (u32, Option<Vec<u8>>) = (0, None);
-                        let mut range = ScanRange::all();
-                        range.reverse = reverse;
-                        tree.scan(&range, &mut chunk, &mut |key, value| {
-                            if let Some(last) = &last {
-                                assert!(if reverse { &last[..] > key } else { &last[..] < key });
-                            }
-                            last = Some(key.to_vec());
-                            seen += u32::from(value == b"stays");
-                            ControlFlow::Continue(())
-                        })
-                        .unwrap();
-                        assert_eq!(seen, 200);
-                        tree.stats();
-                    }
-                });
-            }
-        });
-        tree.validate().unwrap();
-        let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
-        assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
-    }
+                    });
+                }
+                for reverse in [false, true] {
+                    threads.spawn(move || {
+                        let _running = Running(running);
+                        let mut chunk = Chunk::new();
+                        // However the threads are run, the tree has grown and shrunk several times meanwhile.
+                        for _ in (0..).take_while(|scans| *scans < 60 || phases.load(Relaxed) < PHASES) {
+                            let (mut seen, mut last): (u32, Option<Vec<u8>>) = (0, None);
+                            let mut range = ScanRange::all();
+                            range.reverse = reverse;
+                            tree.scan(&range, &mut chunk, &mut |key, value| {
+                                if let Some(last) = &last {
+                                    assert!(if reverse { &last[..] > key } else { &last[..] < key });
+                                }
+                                last = Some(key.to_vec());
+                                seen += u32::from(value == b"stays");
+                                ControlFlow::Continue(())
+                            })
+                            .unwrap();
+                            assert_eq!(seen, 200);
+                            tree.stats();
+                        }
+                    });
+                }
+            });
+            tree.validate().unwrap();
+            let changes = ["splits", "merges", "borrows"].map(|change| detail(&tree, change));
+            assert!(changes.iter().all(|count| *count > 20.0), "{changes:?}");
+        }
+    });
 }
 
 /// Counts down when its thread ends, by a failed assertion too, so that nobody waits for it in vain.
@@ -168,31 +177,33 @@ impl Drop for Running<'_> {
 
 #[test]
 fn writers_on_one_key_leave_one_of_their_values() {
-    for tree in small_trees() {
-        let existed = AtomicU64::new(0);
-        let inserted = AtomicU64::new(0);
-        scope(|threads| {
-            for thread in 0..THREADS {
-                let (tree, existed, inserted) = (&tree, &existed, &inserted);
-                threads.spawn(move || {
-                    let mut value = Vec::new();
-                    for step in 0..2_000_u32 {
-                        let key = (step % 7).to_be_bytes();
-                        if step % 3 == thread % 3 {
-                            if tree.delete(&key).unwrap() == Existence::Present {
-                                existed.fetch_add(1, Relaxed);
+    within(LIMIT, "writers on one key leave one of their values", || {
+        for tree in small_trees() {
+            let existed = AtomicU64::new(0);
+            let inserted = AtomicU64::new(0);
+            scope(|threads| {
+                for thread in 0..THREADS {
+                    let (tree, existed, inserted) = (&tree, &existed, &inserted);
+                    threads.spawn(move || {
+                        let mut value = Vec::new();
+                        for step in 0..2_000_u32 {
+                            let key = (step % 7).to_be_bytes();
+                            if step % 3 == thread % 3 {
+                                if tree.delete(&key).unwrap() == Existence::Present {
+                                    existed.fetch_add(1, Relaxed);
+                                }
+                            } else if !tree.writer().write(&Write::set(&key, &[thread as u8; 40])) {
+                                inserted.fetch_add(1, Relaxed);
                             }
-                        } else if !tree.writer().write(&Write::set(&key, &[thread as u8; 40])) {
-                            inserted.fetch_add(1, Relaxed);
+                            if tree.get(&key, &mut value).unwrap() {
+                                assert!(value.len() == 40 && value.iter().all(|byte| *byte == value[0]));
+                            }
                         }
-                        if tree.get(&key, &mut value).unwrap() {
-                            assert!(value.len() == 40 && value.iter().all(|byte| *byte == value[0]));
-                        }
-                    }
-                });
-            }
-        });
-        tree.validate().unwrap();
-        assert_eq!(tree.stats().records, inserted.load(Relaxed) - existed.load(Relaxed));
-    }
+                    });
+                }
+            });
+            tree.validate().unwrap();
+            assert_eq!(tree.stats().records, inserted.load(Relaxed) - existed.load(Relaxed));
+        }
+    });
 }

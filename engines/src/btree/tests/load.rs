@@ -12,59 +12,65 @@ fn sorted(len: u32, value_bytes: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 #[test]
 fn sorted_records_make_full_nodes() {
-    for len in [0, 1, 2, 3, 4, 5, 7, 10, 11, 50, 101, 1_000, 9_001] {
-        for (name, tree) in trees() {
-            let records = sorted(len, 30);
-            assert_eq!(load(&tree, &records).unwrap(), u64::from(len), "{name}");
-            assert_same(&tree, &records.into_iter().collect());
-            if len >= 1_000 && (name == "512 B" || name == "default") {
-                let fill = detail(&tree, "leaf_fill_ratio");
-                assert!(fill > 0.85, "{name} {len}: {fill}");
+    within(LIMIT, "sorted records make full nodes", || {
+        for len in [0, 1, 2, 3, 4, 5, 7, 10, 11, 50, 101, 1_000, 9_001] {
+            for (name, tree) in trees() {
+                let records = sorted(len, 30);
+                assert_eq!(load(&tree, &records).unwrap(), u64::from(len), "{name}");
+                assert_same(&tree, &records.into_iter().collect());
+                if len >= 1_000 && (name == "512 B" || name == "default") {
+                    let fill = detail(&tree, "leaf_fill_ratio");
+                    assert!(fill > 0.85, "{name} {len}: {fill}");
+                }
+                assert_eq!(detail(&tree, "splits"), 0.0);
             }
-            assert_eq!(detail(&tree, "splits"), 0.0);
         }
-    }
+    });
 }
 
 #[test]
 fn a_loaded_tree_is_written_like_any_other() {
-    for (name, tree) in trees() {
-        let records = sorted(2_000, 40);
-        load(&tree, &records).unwrap();
-        let mut model: Model = records.into_iter().collect();
-        let mut rng = rng(21);
-        for step in 0..6_000 {
-            let key = format!("user{:012}", rng.random_range(0..2_500)).into_bytes();
-            if rng.random_range(0..3) > 0 {
-                assert_eq!(tree.delete(&key).unwrap(), model.remove(&key).is_some().into(), "{name}");
-            } else {
-                let value = vec![0; rng.random_range(0..80)];
-                tree.set(&key, &value).unwrap();
-                model.insert(key, value);
+    within(LIMIT, "a loaded tree is written like any other", || {
+        for (name, tree) in trees() {
+            let records = sorted(2_000, 40);
+            load(&tree, &records).unwrap();
+            let mut model: Model = records.into_iter().collect();
+            let mut rng = rng(21);
+            for step in 0..6_000 {
+                let key = format!("user{:012}", rng.random_range(0..2_500)).into_bytes();
+                if rng.random_range(0..3) > 0 {
+                    assert_eq!(tree.delete(&key).unwrap(), model.remove(&key).is_some().into(), "{name}");
+                } else {
+                    let value = vec![0; rng.random_range(0..80)];
+                    tree.set(&key, &value).unwrap();
+                    model.insert(key, value);
+                }
+                if step % 500 == 0 {
+                    assert_same(&tree, &model);
+                }
             }
-            if step % 500 == 0 {
-                assert_same(&tree, &model);
-            }
+            assert_same(&tree, &model);
         }
-        assert_same(&tree, &model);
-    }
+    });
 }
 
 #[test]
 fn unsorted_records_are_loaded_nevertheless() {
-    for (_, tree) in trees() {
-        let mut records = sorted(3_000, 10);
-        records.swap(1_000, 2_000);
-        records.push((records[5].0.clone(), b"the later one wins".to_vec()));
-        assert_eq!(load(&tree, &records).unwrap(), 3_001);
-        assert_same(&tree, &records.into_iter().collect());
-        let more = sorted(100, 3);
-        assert_eq!(load(&tree, &more).unwrap(), 100, "a tree that is not empty is loaded by sets");
-        tree.validate().unwrap();
-        let mut value = Vec::new();
-        assert!(tree.get(&more[50].0, &mut value).unwrap());
-        assert_eq!(value.len(), 3);
-    }
+    within(LIMIT, "unsorted records are loaded nevertheless", || {
+        for (_, tree) in trees() {
+            let mut records = sorted(3_000, 10);
+            records.swap(1_000, 2_000);
+            records.push((records[5].0.clone(), b"the later one wins".to_vec()));
+            assert_eq!(load(&tree, &records).unwrap(), 3_001);
+            assert_same(&tree, &records.into_iter().collect());
+            let more = sorted(100, 3);
+            assert_eq!(load(&tree, &more).unwrap(), 100, "a tree that is not empty is loaded by sets");
+            tree.validate().unwrap();
+            let mut value = Vec::new();
+            assert!(tree.get(&more[50].0, &mut value).unwrap());
+            assert_eq!(value.len(), 3);
+        }
+    });
 }
 
 #[test]
@@ -97,31 +103,35 @@ fn a_load_that_meets_a_writer_keeps_both() {
 
 #[test]
 fn long_records_are_loaded_too() {
-    for (_, tree) in trees() {
-        let records: Vec<_> = (0..60_u32)
-            .map(|n| {
-                let mut key = n.to_be_bytes().to_vec();
-                key.resize([4, 5, 5_000, 65_536][n as usize % 4], b'k');
-                (key, vec![1; [0, 20, 2_000, 40_000][n as usize / 4 % 4]])
-            })
-            .collect();
-        load(&tree, &records).unwrap();
-        assert_same(&tree, &records.into_iter().collect());
-    }
+    within(LIMIT, "long records are loaded too", || {
+        for (_, tree) in trees() {
+            let records: Vec<_> = (0..60_u32)
+                .map(|n| {
+                    let mut key = n.to_be_bytes().to_vec();
+                    key.resize([4, 5, 5_000, 65_536][n as usize % 4], b'k');
+                    (key, vec![1; [0, 20, 2_000, 40_000][n as usize / 4 % 4]])
+                })
+                .collect();
+            load(&tree, &records).unwrap();
+            assert_same(&tree, &records.into_iter().collect());
+        }
+    });
 }
 
 #[test]
 fn in_a_batch_the_last_operation_on_a_key_wins() {
-    for (_, tree) in trees() {
-        let mut batch = WriteBatch::new();
-        batch.set(b"a", b"1");
-        batch.set(b"b", b"1");
-        batch.delete(b"b");
-        batch.delete(b"c");
-        batch.set(b"c", b"1");
-        batch.set(b"a", b"2");
-        tree.batch(&batch).unwrap();
-        let record = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
-        assert_same(&tree, &Model::from([record("a", "2"), record("c", "1")]));
-    }
+    within(LIMIT, "in a batch the last operation on a key wins", || {
+        for (_, tree) in trees() {
+            let mut batch = WriteBatch::new();
+            batch.set(b"a", b"1");
+            batch.set(b"b", b"1");
+            batch.delete(b"b");
+            batch.delete(b"c");
+            batch.set(b"c", b"1");
+            batch.set(b"a", b"2");
+            tree.batch(&batch).unwrap();
+            let record = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+            assert_same(&tree, &Model::from([record("a", "2"), record("c", "1")]));
+        }
+    });
 }

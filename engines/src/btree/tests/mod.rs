@@ -8,9 +8,14 @@ mod shape;
 
 use super::*;
 use crate::options::ByteSize;
+use crate::testing::within;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a test may take on a busy machine before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(120);
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 

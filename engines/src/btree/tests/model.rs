@@ -99,53 +99,59 @@ fn run(name: &str, tree: &BTree, seed: u64, steps: u32) {
 
 #[test]
 fn mixed_operations_agree_with_the_model() {
-    for (name, tree) in trees() {
-        run(name, &tree, 11, 12_000);
-        let least = if name == "order 100" || name == "default" { 1.0 } else { 50.0 };
-        for change in ["splits", "merges", "borrows"] {
-            assert!(detail(&tree, change) >= least, "{name}: {change} {}", detail(&tree, change));
+    within(LIMIT, "mixed operations agree with the model", || {
+        for (name, tree) in trees() {
+            run(name, &tree, 11, 12_000);
+            let least = if name == "order 100" || name == "default" { 1.0 } else { 50.0 };
+            for change in ["splits", "merges", "borrows"] {
+                assert!(detail(&tree, change) >= least, "{name}: {change} {}", detail(&tree, change));
+            }
         }
-    }
-    for seed in 0..4 {
-        run("order 3", &with_order(3), seed, 6_000);
-        run("512 B", &with_size(512), seed, 6_000);
-    }
+        for seed in 0..4 {
+            run("order 3", &with_order(3), seed, 6_000);
+            run("512 B", &with_size(512), seed, 6_000);
+        }
+    });
 }
 
 #[test]
 fn long_keys_and_values_find_their_place() {
-    for (name, tree) in trees() {
-        let mut rng = rng(5);
-        let mut model = Model::new();
-        for step in 0..600 {
-            let len = [0, 1, 100, 3000, 20_000, 65_535, 65_536][rng.random_range(0..7)];
-            let mut key = vec![b'k'; len];
-            let at = rng.random_range(0..=len);
-            key.splice(at..len, (at..len).map(|_| b'x').take(2));
-            if step % 3 == 2 {
-                assert_eq!(
-                    tree.delete(&key).unwrap(),
-                    Existence::from(model.remove(&key).is_some()),
-                    "{name}"
-                );
-            } else {
-                let value =
-                    vec![step as u8; [0, 10, 1024, 1025, 16_384, 16_385, 100_000][rng.random_range(0..7)]];
-                tree.set(&key, &value).unwrap();
-                model.insert(key, value);
+    within(LIMIT, "long keys and values find their place", || {
+        for (name, tree) in trees() {
+            let mut rng = rng(5);
+            let mut model = Model::new();
+            for step in 0..600 {
+                let len = [0, 1, 100, 3000, 20_000, 65_535, 65_536][rng.random_range(0..7)];
+                let mut key = vec![b'k'; len];
+                let at = rng.random_range(0..=len);
+                key.splice(at..len, (at..len).map(|_| b'x').take(2));
+                if step % 3 == 2 {
+                    assert_eq!(
+                        tree.delete(&key).unwrap(),
+                        Existence::from(model.remove(&key).is_some()),
+                        "{name}"
+                    );
+                } else {
+                    let value = vec![
+                        step as u8;
+                        [0, 10, 1024, 1025, 16_384, 16_385, 100_000][rng.random_range(0..7)]
+                    ];
+                    tree.set(&key, &value).unwrap();
+                    model.insert(key, value);
+                }
+                if step % 60 == 0 {
+                    assert_same(&tree, &model);
+                }
             }
-            if step % 60 == 0 {
-                assert_same(&tree, &model);
+            assert_same(&tree, &model);
+            for key in model.keys() {
+                assert_eq!(tree.delete(key).unwrap(), Existence::Present, "{name}");
             }
+            assert_same(&tree, &Model::new());
+            assert_eq!(detail(&tree, "height"), 1.0, "{name}");
+            assert!(tree.stats().memory_bytes < 10_000, "large records leave nothing behind: {name}");
         }
-        assert_same(&tree, &model);
-        for key in model.keys() {
-            assert_eq!(tree.delete(key).unwrap(), Existence::Present, "{name}");
-        }
-        assert_same(&tree, &Model::new());
-        assert_eq!(detail(&tree, "height"), 1.0, "{name}");
-        assert!(tree.stats().memory_bytes < 10_000, "large records leave nothing behind: {name}");
-    }
+    });
 }
 
 #[test]

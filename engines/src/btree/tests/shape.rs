@@ -19,89 +19,101 @@ fn orders_of_keys() -> Vec<(&'static str, Vec<u32>)> {
 
 #[test]
 fn deep_trees_grow_and_vanish_in_any_order() {
-    for (inserted, inserts) in orders_of_keys() {
-        for (deleted, deletes) in orders_of_keys() {
-            let tree = with_order(3);
-            let mut model = Model::new();
-            for (step, n) in inserts.iter().enumerate() {
-                tree.set(&n.to_be_bytes(), &n.to_le_bytes()).unwrap();
-                model.insert(n.to_be_bytes().to_vec(), n.to_le_bytes().to_vec());
-                if step % 400 == 0 {
-                    tree.validate().unwrap();
+    within(LIMIT, "deep trees grow and vanish in any order", || {
+        for (inserted, inserts) in orders_of_keys() {
+            for (deleted, deletes) in orders_of_keys() {
+                let tree = with_order(3);
+                let mut model = Model::new();
+                for (step, n) in inserts.iter().enumerate() {
+                    tree.set(&n.to_be_bytes(), &n.to_le_bytes()).unwrap();
+                    model.insert(n.to_be_bytes().to_vec(), n.to_le_bytes().to_vec());
+                    if step % 400 == 0 {
+                        tree.validate().unwrap();
+                    }
                 }
-            }
-            assert_same(&tree, &model);
-            assert!(detail(&tree, "height") >= 7.0);
-            for (step, n) in deletes.iter().enumerate() {
-                assert_eq!(tree.delete(&n.to_be_bytes()).unwrap(), Existence::Present);
-                model.remove(&n.to_be_bytes()[..]);
-                if step % 400 == 0 {
-                    assert_same(&tree, &model);
+                assert_same(&tree, &model);
+                assert!(detail(&tree, "height") >= 7.0);
+                for (step, n) in deletes.iter().enumerate() {
+                    assert_eq!(tree.delete(&n.to_be_bytes()).unwrap(), Existence::Present);
+                    model.remove(&n.to_be_bytes()[..]);
+                    if step % 400 == 0 {
+                        assert_same(&tree, &model);
+                    }
                 }
+                assert_same(&tree, &model);
+                assert_eq!(detail(&tree, "height"), 1.0, "{inserted} {deleted}");
+                assert_eq!((detail(&tree, "leaves"), detail(&tree, "branches")), (1.0, 0.0));
             }
-            assert_same(&tree, &model);
-            assert_eq!(detail(&tree, "height"), 1.0, "{inserted} {deleted}");
-            assert_eq!((detail(&tree, "leaves"), detail(&tree, "branches")), (1.0, 0.0));
         }
-    }
+    });
 }
 
 #[test]
 fn the_order_bounds_the_nodes() {
-    for order in [3, 7, 100, 1000] {
-        let tree = with_order(order);
-        for n in 0..5_000_u32 {
-            tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), b"v").unwrap();
+    within(LIMIT, "the order bounds the nodes", || {
+        for order in [3, 7, 100, 1000] {
+            let tree = with_order(order);
+            for n in 0..5_000_u32 {
+                tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), b"v").unwrap();
+            }
+            tree.validate().unwrap();
+            let leaves = detail(&tree, "leaves");
+            assert!(leaves >= 5_000.0 / f64::from(order), "{order}: {leaves}");
+            assert!(leaves <= 5_000.0 / (f64::from(order) * 0.4).floor().max(1.0), "{order}: {leaves}");
         }
-        tree.validate().unwrap();
-        let leaves = detail(&tree, "leaves");
-        assert!(leaves >= 5_000.0 / f64::from(order), "{order}: {leaves}");
-        assert!(leaves <= 5_000.0 / (f64::from(order) * 0.4).floor().max(1.0), "{order}: {leaves}");
-    }
+    });
 }
 
 #[test]
 fn nodes_by_bytes_keep_their_fill() {
-    for (size, value_bytes) in [(512, 20), (4096, 100)] {
-        for (name, keys) in orders_of_keys() {
-            let tree = with_size(size);
-            for n in &keys {
-                tree.set(format!("user{n:020}").as_bytes(), &vec![0; value_bytes]).unwrap();
+    within(LIMIT, "nodes by bytes keep their fill", || {
+        for (size, value_bytes) in [(512, 20), (4096, 100)] {
+            for (name, keys) in orders_of_keys() {
+                let tree = with_size(size);
+                for n in &keys {
+                    tree.set(format!("user{n:020}").as_bytes(), &vec![0; value_bytes]).unwrap();
+                }
+                let fill = detail(&tree, "leaf_fill_ratio");
+                assert!(fill > if name == "ascending" { 0.85 } else { 0.49 }, "{name}: {fill}");
+                for n in keys.iter().filter(|n| *n % 10 != 0) {
+                    tree.delete(format!("user{n:020}").as_bytes()).unwrap();
+                }
+                tree.validate().unwrap();
+                let fill = detail(&tree, "leaf_fill_ratio");
+                assert!(fill > 0.4, "{name} after deletes: {fill}");
+                for n in keys.iter().filter(|n| *n % 10 == 0) {
+                    tree.set(format!("user{n:020}").as_bytes(), b"").unwrap();
+                }
+                tree.validate().unwrap();
+                let fill = detail(&tree, "leaf_fill_ratio");
+                assert!(
+                    fill > 0.35 || detail(&tree, "leaves") == 1.0,
+                    "{name} after shrinking updates: {fill}"
+                );
             }
-            let fill = detail(&tree, "leaf_fill_ratio");
-            assert!(fill > if name == "ascending" { 0.85 } else { 0.49 }, "{name}: {fill}");
-            for n in keys.iter().filter(|n| *n % 10 != 0) {
-                tree.delete(format!("user{n:020}").as_bytes()).unwrap();
-            }
-            tree.validate().unwrap();
-            let fill = detail(&tree, "leaf_fill_ratio");
-            assert!(fill > 0.4, "{name} after deletes: {fill}");
-            for n in keys.iter().filter(|n| *n % 10 == 0) {
-                tree.set(format!("user{n:020}").as_bytes(), b"").unwrap();
-            }
-            tree.validate().unwrap();
-            let fill = detail(&tree, "leaf_fill_ratio");
-            assert!(fill > 0.35 || detail(&tree, "leaves") == 1.0, "{name} after shrinking updates: {fill}");
         }
-    }
+    });
 }
 
 #[test]
 fn splits_and_merges_do_not_alternate() {
-    for (name, tree) in trees() {
-        for n in 0..RECORDS {
-            tree.set(&n.to_be_bytes(), &[0; 50]).unwrap();
-        }
-        let shape_changes = || detail(&tree, "splits") + detail(&tree, "merges") + detail(&tree, "borrows");
-        for at in [0, RECORDS / 2 + 1, RECORDS] {
-            let before = shape_changes();
-            for _ in 0..200 {
-                tree.set(&[&at.to_be_bytes()[..], b"x"].concat(), &[0; 50]).unwrap();
-                tree.delete(&[&at.to_be_bytes()[..], b"x"].concat()).unwrap();
+    within(LIMIT, "splits and merges do not alternate", || {
+        for (name, tree) in trees() {
+            for n in 0..RECORDS {
+                tree.set(&n.to_be_bytes(), &[0; 50]).unwrap();
             }
-            assert!(shape_changes() - before <= 6.0, "{name} at {at}: {}", shape_changes() - before);
+            let shape_changes =
+                || detail(&tree, "splits") + detail(&tree, "merges") + detail(&tree, "borrows");
+            for at in [0, RECORDS / 2 + 1, RECORDS] {
+                let before = shape_changes();
+                for _ in 0..200 {
+                    tree.set(&[&at.to_be_bytes()[..], b"x"].concat(), &[0; 50]).unwrap();
+                    tree.delete(&[&at.to_be_bytes()[..], b"x"].concat()).unwrap();
+                }
+                assert!(shape_changes() - before <= 6.0, "{name} at {at}: {}", shape_changes() - before);
+            }
         }
-    }
+    });
 }
 
 fn leaf(keys: &[&str]) -> Child {
@@ -136,22 +148,24 @@ fn a_broken_tree_is_found_out() {
 
 #[test]
 fn a_branch_that_loses_its_prefix_is_split() {
-    for records in [300_u32, 1_000, 3_000] {
-        for edge in ["a", "z", "prefix/prefix/prefix/prefix/a", "prefix/prefix/prefix/prefix/z"] {
-            let tree = with_size(512);
-            let mut model = Model::new();
-            let middle =
-                (0..records).map(|n| format!("prefix/prefix/prefix/prefix/prefix/prefix/prefix/{n:08}"));
-            for key in middle.chain((0..100).map(|n| format!("{edge}{:08}", n * 7919 % 100))) {
-                tree.set(key.as_bytes(), b"some value").unwrap();
-                model.insert(key.into_bytes(), b"some value".to_vec());
-                if model.len() as u32 > records {
-                    tree.validate().unwrap();
+    within(LIMIT, "a branch that loses its prefix is split", || {
+        for records in [300_u32, 1_000, 3_000] {
+            for edge in ["a", "z", "prefix/prefix/prefix/prefix/a", "prefix/prefix/prefix/prefix/z"] {
+                let tree = with_size(512);
+                let mut model = Model::new();
+                let middle =
+                    (0..records).map(|n| format!("prefix/prefix/prefix/prefix/prefix/prefix/prefix/{n:08}"));
+                for key in middle.chain((0..100).map(|n| format!("{edge}{:08}", n * 7919 % 100))) {
+                    tree.set(key.as_bytes(), b"some value").unwrap();
+                    model.insert(key.into_bytes(), b"some value".to_vec());
+                    if model.len() as u32 > records {
+                        tree.validate().unwrap();
+                    }
                 }
+                assert_same(&tree, &model);
             }
-            assert_same(&tree, &model);
         }
-    }
+    });
 }
 
 /// Leaves, branches and bytes by a plain walk.
@@ -168,13 +182,15 @@ fn walk(node: &Node, sums: &mut (f64, f64, u64)) {
 
 #[test]
 fn figures_agree_with_a_plain_walk() {
-    for (name, tree) in trees() {
-        for n in 0..3_000_u32 {
-            tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), &vec![0; n as usize % 200]).unwrap();
+    within(LIMIT, "figures agree with a plain walk", || {
+        for (name, tree) in trees() {
+            for n in 0..3_000_u32 {
+                tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), &vec![0; n as usize % 200]).unwrap();
+            }
+            let mut sums = (0.0, 0.0, 0);
+            walk(&tree.root.shared(), &mut sums);
+            let figures = (detail(&tree, "leaves"), detail(&tree, "branches"), tree.stats().memory_bytes);
+            assert_eq!(figures, sums, "{name}");
         }
-        let mut sums = (0.0, 0.0, 0);
-        walk(&tree.root.shared(), &mut sums);
-        let figures = (detail(&tree, "leaves"), detail(&tree, "branches"), tree.stats().memory_bytes);
-        assert_eq!(figures, sums, "{name}");
-    }
+    });
 }

@@ -11,7 +11,9 @@
 //! `views` knows the read views.
 //!
 //! A version that no read view needs is overwritten in place, and freed space is used again, so a hot key
-//! costs the room of one version and a scan never walks through its past.
+//! costs the room of one version and a scan never walks through its past. A tombstone stays as long as it hides
+//! something; in a table over older ones, that is until the table is written out. Freed space serves its own size
+//! class only: when the sizes of all values change for good, `compact` gives back what the old ones held.
 
 mod arena;
 mod engine;

@@ -269,8 +269,13 @@ impl SkipList {
 
     /// Removes a node. O(log n).
     pub(super) fn remove(&mut self, node: u32) {
-        let Node { sequence, span, height, .. } = *self.node(node);
-        let predecessors = self.predecessors(self.key(node), sequence);
+        let predecessors = self.predecessors(self.key(node), self.node(node).sequence);
+        self.unlink(node, &predecessors);
+    }
+
+    /// Removes a node that comes next after these predecessors. O(1).
+    pub(super) fn unlink(&mut self, node: u32, predecessors: &Predecessors) {
+        let Node { span, height, .. } = *self.node(node);
         for (level, &predecessor) in predecessors.iter().enumerate().take(height as usize) {
             let next = self.link(node, level);
             self.set_link(predecessor, level, next);

@@ -81,7 +81,8 @@ impl Memtable {
     }
 
     /// All versions there are, to be written out. Holds the latch shared: meant for a frozen table, of any
-    /// other it keeps the writers waiting.
+    /// other it keeps the writers waiting. A writer that waits, if only to be refused, keeps later readers waiting
+    /// too: whoever holds the guard must not use the table by another way meanwhile, or both wait for ever.
     pub fn versions(&self) -> VersionsGuard<'_> {
         VersionsGuard { state: self.state.read() }
     }
@@ -110,7 +111,7 @@ impl Memtable {
     fn write(&self, key: &[u8], value: Option<&[u8]>, wanted: impl FnOnce(bool) -> bool) -> Result<bool> {
         let mut state = self.writable()?;
         let views = self.views.lock();
-        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE);
+        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE, self.over_older);
         let place = state.versions.locate(key);
         let live = state.versions.is_live(&place);
         if wanted(live) {
@@ -119,6 +120,9 @@ impl Memtable {
             self.admit(&state, 1, state.versions.cost(&place, len, sequence, &views))?;
             state.versions.put(&place, key, sequence, value, &views);
             state.visible = sequence;
+            if value.is_none() && !self.over_older {
+                state.versions.drop_bare_tombstone(&place, key);
+            }
         }
         Ok(live)
     }
@@ -176,7 +180,7 @@ impl Memtable {
         CAPABILITIES.check_batch(batch)?;
         let mut state = self.writable()?;
         let views = self.views.lock();
-        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE * batch.len());
+        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE * batch.len(), self.over_older);
         self.admit_batch(&state, &views, batch)?;
         let mut sequence = state.visible;
         for op in batch.iter() {
@@ -191,6 +195,13 @@ impl Memtable {
             }
         }
         state.visible = sequence;
+        if !self.over_older {
+            // Not before the end: what the batch may take was reckoned with the nodes that its keys have.
+            for op in batch.iter().filter(|op| matches!(op, WriteOp::Delete { .. })) {
+                let place = state.versions.locate(op.key());
+                state.versions.drop_bare_tombstone(&place, op.key());
+            }
+        }
         Ok(())
     }
 

@@ -5,11 +5,16 @@ use crate::chunk::Chunk;
 use crate::engine::{Engine, Existence, GetBuffer, ScanRange, WriteBatch};
 use crate::error::Error;
 use crate::options::ByteSize;
+use crate::testing::within;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
+use std::time::Duration;
+
+/// How long a test may take on a busy machine before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(120);
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
@@ -106,139 +111,202 @@ fn write(table: &Memtable, model: &mut Model, random: &mut Xoshiro256PlusPlus) {
 
 #[test]
 fn any_operations_agree_with_a_model() {
-    for seed in 0..3 {
-        let table = Memtable::new(MemtableOptions::default());
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let (mut model, mut value) = (Model::new(), Vec::new());
-        for step in 0..6_000 {
-            write(&table, &mut model, &mut random);
-            let key = any_key(&mut random);
-            let found = table.get(&key, &mut value).expect("no error");
-            assert_eq!(found.then_some(&value), model.get(&key));
-            assert!(found || value.is_empty());
-            if step % 20 == 0 {
-                let range = any_range(&mut random);
-                let seen = collect(|visit| table.scan(&range, &mut Chunk::new(), visit));
-                assert_eq!(seen, expected(&model, &range), "{range:?}");
+    within(LIMIT, "any operations agree with a model", || {
+        for seed in 0..3 {
+            let table = Memtable::new(MemtableOptions::default());
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let (mut model, mut value) = (Model::new(), Vec::new());
+            for step in 0..6_000 {
+                write(&table, &mut model, &mut random);
+                let key = any_key(&mut random);
+                let found = table.get(&key, &mut value).expect("no error");
+                assert_eq!(found.then_some(&value), model.get(&key));
+                assert!(found || value.is_empty());
+                if step % 20 == 0 {
+                    let range = any_range(&mut random);
+                    let seen = collect(|visit| table.scan(&range, &mut Chunk::new(), visit));
+                    assert_eq!(seen, expected(&model, &range), "{range:?}");
+                }
+                if step % 1_000 == 0 {
+                    assert_equal(&table, &model);
+                }
+                if step % 2_500 == 2_499 {
+                    table.compact();
+                    assert_eq!(detail(&table, "tombstones"), 0.0);
+                    assert_equal(&table, &model);
+                }
             }
-            if step % 1_000 == 0 {
-                assert_equal(&table, &model);
+            assert_equal(&table, &model);
+            let keys: Vec<Vec<u8>> = (0..300).map(|_| any_key(&mut random)).collect();
+            let mut values = GetBuffer::new();
+            table
+                .get_many(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut values)
+                .expect("no error");
+            for (index, key) in keys.iter().enumerate() {
+                assert_eq!(values.get(index), model.get(key).map(Vec::as_slice));
             }
-            if step % 2_500 == 2_499 {
-                table.compact();
-                assert_eq!(detail(&table, "tombstones"), 0.0);
-                assert_equal(&table, &model);
-            }
+            assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), model.len() as f64);
         }
-        assert_equal(&table, &model);
-        let keys: Vec<Vec<u8>> = (0..300).map(|_| any_key(&mut random)).collect();
-        let mut values = GetBuffer::new();
-        table.get_many(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut values).expect("no error");
-        for (index, key) in keys.iter().enumerate() {
-            assert_eq!(values.get(index), model.get(key).map(Vec::as_slice));
-        }
-        assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), model.len() as f64);
-    }
+    });
 }
 
 #[test]
 fn read_views_see_their_moment_forever() {
-    for seed in 10..13 {
-        let table = Memtable::new(MemtableOptions::default());
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let (mut model, mut value) = (Model::new(), Vec::new());
-        let mut views: Vec<(ReadView<'_>, Model)> = Vec::new();
-        for step in 0..4_000 {
-            write(&table, &mut model, &mut random);
-            if random.random_ratio(1, 10) {
-                views.push((table.read_view(), model.clone()));
-            }
-            if !views.is_empty() && (views.len() > 8 || random.random_ratio(1, 10)) {
-                let (view, then) = views.swap_remove(random.random_range(0..views.len()));
-                let range = any_range(&mut random);
-                let seen = collect(|visit| view.scan(&range, &mut Chunk::new(), visit));
-                assert_eq!(seen, expected(&then, &range), "{range:?}");
-                for _ in 0..20 {
-                    let key = any_key(&mut random);
-                    let found = view.get(&key, &mut value).expect("no error");
-                    assert_eq!(found.then_some(&value), then.get(&key));
+    within(LIMIT, "read views see their moment forever", || {
+        for seed in 10..13 {
+            let table = Memtable::new(MemtableOptions::default());
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let (mut model, mut value) = (Model::new(), Vec::new());
+            let mut views: Vec<(ReadView<'_>, Model)> = Vec::new();
+            for step in 0..4_000 {
+                write(&table, &mut model, &mut random);
+                if random.random_ratio(1, 10) {
+                    views.push((table.read_view(), model.clone()));
+                }
+                if !views.is_empty() && (views.len() > 8 || random.random_ratio(1, 10)) {
+                    let (view, then) = views.swap_remove(random.random_range(0..views.len()));
+                    let range = any_range(&mut random);
+                    let seen = collect(|visit| view.scan(&range, &mut Chunk::new(), visit));
+                    assert_eq!(seen, expected(&then, &range), "{range:?}");
+                    for _ in 0..20 {
+                        let key = any_key(&mut random);
+                        let found = view.get(&key, &mut value).expect("no error");
+                        assert_eq!(found.then_some(&value), then.get(&key));
+                    }
+                }
+                if step % 500 == 0 {
+                    assert_equal(&table, &model);
+                }
+                if step % 1_500 == 1_499 {
+                    table.compact();
+                    assert_equal(&table, &model);
                 }
             }
-            if step % 500 == 0 {
-                assert_equal(&table, &model);
+            for (view, then) in views.drain(..) {
+                let seen = collect(|visit| view.scan(&ScanRange::all(), &mut Chunk::new(), visit));
+                assert_eq!(seen, expected(&then, &ScanRange::all()));
             }
-            if step % 1_500 == 1_499 {
-                table.compact();
-                assert_equal(&table, &model);
-            }
+            // Whatever the views needed goes with the next writes.
+            (0..2_000).for_each(|_| write(&table, &mut model, &mut random));
+            assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), model.len() as f64);
+            assert_equal(&table, &model);
         }
-        for (view, then) in views.drain(..) {
-            let seen = collect(|visit| view.scan(&ScanRange::all(), &mut Chunk::new(), visit));
-            assert_eq!(seen, expected(&then, &ScanRange::all()));
-        }
-        // Whatever the views needed goes with the next writes.
-        (0..2_000).for_each(|_| write(&table, &mut model, &mut random));
-        assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), model.len() as f64);
-        assert_equal(&table, &model);
-    }
+    });
 }
 
 #[test]
 fn a_hot_key_costs_the_room_of_one_version() {
-    let table = Memtable::new(MemtableOptions::default());
-    (0..100u8).for_each(|n| table.set(&[n], &[n; 100]).expect("no error"));
-    let before = table.stats().memory_bytes;
-    for n in 0..30_000usize {
-        table.set(&[50], &vec![1; 60 + n % 90]).expect("no error");
-        table.delete(&[51]).expect("no error");
-        table.set(&[51], &[2; 100]).expect("no error");
-    }
-    assert_eq!(detail(&table, "versions"), 100.0);
-    assert_eq!(table.stats().memory_bytes, before, "freed space is used again");
-    assert_eq!(table.sequence(), 90_100);
-    // With a view it costs two versions, however often it is written.
-    let view = table.read_view();
-    (0..1_000).for_each(|_| table.set(&[50], b"new").expect("no error"));
-    assert_eq!(detail(&table, "versions"), 101.0);
-    let mut value = Vec::new();
-    assert!(view.get(&[50], &mut value).expect("no error"));
-    assert_eq!(value, vec![1; 60 + 29_999 % 90]);
-    drop(view);
-    table.set(&[1], b"any write").expect("no error");
-    assert_eq!(detail(&table, "versions"), 100.0);
-    table.validate().expect("invariants hold");
+    within(LIMIT, "a hot key costs the room of one version", || {
+        let table = Memtable::new(MemtableOptions::default());
+        (0..100u8).for_each(|n| table.set(&[n], &[n; 100]).expect("no error"));
+        let before = table.stats().memory_bytes;
+        for n in 0..30_000usize {
+            table.set(&[50], &vec![1; 60 + n % 90]).expect("no error");
+            table.delete(&[51]).expect("no error");
+            table.set(&[51], &[2; 100]).expect("no error");
+        }
+        assert_eq!(detail(&table, "versions"), 100.0);
+        assert_eq!(table.stats().memory_bytes, before, "freed space is used again");
+        assert_eq!(table.sequence(), 90_100);
+        // With a view it costs two versions, however often it is written.
+        let view = table.read_view();
+        (0..1_000).for_each(|_| table.set(&[50], b"new").expect("no error"));
+        assert_eq!(detail(&table, "versions"), 101.0);
+        let mut value = Vec::new();
+        assert!(view.get(&[50], &mut value).expect("no error"));
+        assert_eq!(value, vec![1; 60 + 29_999 % 90]);
+        drop(view);
+        table.set(&[1], b"any write").expect("no error");
+        assert_eq!(detail(&table, "versions"), 100.0);
+        table.validate().expect("invariants hold");
+    });
+}
+
+#[test]
+fn a_tombstone_goes_when_it_hides_nothing_any_more() {
+    within(LIMIT, "a tombstone goes when it hides nothing any more", || {
+        let table = Memtable::new(MemtableOptions::default());
+        let key = |n: u32| n.to_be_bytes();
+        let versions = |expected: (f64, f64)| {
+            assert_eq!((detail(&table, "versions"), detail(&table, "tombstones")), expected);
+            table.validate().expect("invariants hold");
+        };
+        // A queue: what was deleted long ago must neither hold memory nor lie in the way of a scan.
+        let mut used = 0.0;
+        for n in 0..60_000u32 {
+            table.set(&key(n), &[1; 100]).expect("no error");
+            if n >= 100 {
+                assert_eq!(table.delete(&key(n - 100)).expect("no error"), Existence::Present);
+            }
+            if n == 1_000 {
+                used = detail(&table, "used_bytes");
+            }
+        }
+        versions((100.0, 0.0));
+        assert!(detail(&table, "used_bytes") < used * 1.1, "{used}");
+        // In a batch as well, whatever else it does to the key.
+        let mut batch = WriteBatch::new();
+        (59_900..59_990).for_each(|n| batch.delete(&key(n)));
+        batch.set(&key(59_900), b"back");
+        batch.delete(&key(59_901));
+        table.batch(&batch).expect("no error");
+        versions((11.0, 0.0));
+        // A view needs what the tombstone hides, and so the tombstone, until it ends.
+        let view = table.read_view();
+        assert_eq!(table.delete(&key(59_900)).expect("no error"), Existence::Present);
+        batch.clear();
+        batch.delete(&key(59_995));
+        table.batch(&batch).expect("no error");
+        versions((13.0, 2.0));
+        let mut value = Vec::new();
+        assert!(view.get(&key(59_900), &mut value).expect("no error") && value == b"back");
+        assert!(!table.get(&key(59_900), &mut value).expect("no error"));
+        drop(view);
+        table.set(&key(59_999), b"any write").expect("no error");
+        versions((9.0, 0.0));
+        // Over older tables every tombstone stays.
+        let over = Memtable::over_older_tables(MemtableOptions::default(), 0);
+        over.set(b"a", b"1").expect("no error");
+        over.delete(b"a").expect("no error");
+        batch.clear();
+        batch.delete(b"b");
+        over.batch(&batch).expect("no error");
+        assert_eq!((detail(&over, "versions"), detail(&over, "tombstones")), (2.0, 2.0));
+    });
 }
 
 #[test]
 fn a_scan_is_one_point_in_time_whatever_its_visitor_does() {
-    for reverse in [false, true] {
-        let table = Memtable::new(MemtableOptions::default());
-        let key = |n: u32| n.to_be_bytes();
-        (0..3_000).step_by(2).for_each(|n| table.set(&key(n), b"before").expect("no error"));
-        let mut range = ScanRange::all();
-        range.reverse = reverse;
-        let mut number = 0;
-        let seen = collect(|visit| {
-            table.scan(&range, &mut Chunk::new(), &mut |found, value| {
-                let n = u32::from_be_bytes(found.try_into().expect("four bytes"));
-                for near in n.saturating_sub(60)..n + 60 {
-                    match near % 4 {
-                        0 => table.set(&key(near), b"while").expect("no error"),
-                        2 => _ = table.delete(&key(near)).expect("no error"),
-                        _ if number % 8 == 0 => table.set(&key(near), b"new").expect("no error"),
-                        _ => {}
+    within(LIMIT, "a scan is one point in time whatever its visitor does", || {
+        for reverse in [false, true] {
+            let table = Memtable::new(MemtableOptions::default());
+            let key = |n: u32| n.to_be_bytes();
+            (0..3_000).step_by(2).for_each(|n| table.set(&key(n), b"before").expect("no error"));
+            let mut range = ScanRange::all();
+            range.reverse = reverse;
+            let mut number = 0;
+            let seen = collect(|visit| {
+                table.scan(&range, &mut Chunk::new(), &mut |found, value| {
+                    let n = u32::from_be_bytes(found.try_into().expect("four bytes"));
+                    for near in n.saturating_sub(60)..n + 60 {
+                        match near % 4 {
+                            0 => table.set(&key(near), b"while").expect("no error"),
+                            2 => _ = table.delete(&key(near)).expect("no error"),
+                            _ if number % 8 == 0 => table.set(&key(near), b"new").expect("no error"),
+                            _ => {}
+                        }
                     }
-                }
-                number += 1;
-                visit(found, value)
-            })
-        });
-        assert_eq!(seen.len(), 1_500);
-        assert!(seen.iter().all(|(_, value)| value == b"before"));
-        assert!(seen.is_sorted_by(|a, b| if reverse { a.0 > b.0 } else { a.0 < b.0 }));
-        assert_eq!(detail(&table, "read_views"), 0.0);
-        table.validate().expect("invariants hold");
-    }
+                    number += 1;
+                    visit(found, value)
+                })
+            });
+            assert_eq!(seen.len(), 1_500);
+            assert!(seen.iter().all(|(_, value)| value == b"before"));
+            assert!(seen.is_sorted_by(|a, b| if reverse { a.0 > b.0 } else { a.0 < b.0 }));
+            assert_eq!(detail(&table, "read_views"), 0.0);
+            table.validate().expect("invariants hold");
+        }
+    });
 }
 
 #[test]
@@ -291,124 +359,133 @@ fn a_frozen_table_is_read_only_and_yields_its_versions_in_order() {
 
 #[test]
 fn a_full_table_refuses_and_changes_nothing() {
-    let limit = 64 << 10;
-    let table = Memtable::new(MemtableOptions { limit: ByteSize(limit) });
-    let key = |n: u32| n.to_be_bytes();
-    let full = |result: crate::Result<()>| {
-        matches!(result, Err(Error::Full { engine: "lsm-memtable", limit_bytes, used_bytes })
+    within(LIMIT, "a full table refuses and changes nothing", || {
+        let limit = 64 << 10;
+        let table = Memtable::new(MemtableOptions { limit: ByteSize(limit) });
+        let key = |n: u32| n.to_be_bytes();
+        let full = |result: crate::Result<()>| {
+            matches!(result, Err(Error::Full { engine: "lsm-memtable", limit_bytes, used_bytes })
             if limit_bytes == limit && used_bytes <= limit)
-    };
-    let held = (0..).find(|&n| full(table.set(&key(n), &[7; 100]))).expect("it gets full");
-    assert!(held as u64 * 164 > limit / 2 && (held as u64) * 104 < limit, "{held}");
-    let state = || (table.stats(), collect(|visit| table.scan(&ScanRange::all(), &mut Chunk::new(), visit)));
-    let before = state();
-    assert!(full(table.set(&key(held), &[7; 100])));
-    assert!(full(table.update(&key(0), &[7; 10_000]).map(|_| ())));
-    assert!(!table.update(&key(held), b"absent").expect("nothing to write, nothing to refuse"));
-    let mut batch = WriteBatch::new();
-    batch.delete(&key(0));
-    batch.set(&key(held), &[7; 1_000]);
-    assert!(full(table.batch(&batch)));
-    assert_eq!(state(), before);
-    table.compact();
-    assert_eq!(state().1, before.1);
-    table.validate().expect("a full table that is compacted stays within its limit");
-    assert!(full(table.set(&key(held), &[7; 100])));
-    // What needs no room is taken, and a delete makes some.
-    table.set(&key(1), &[8; 100]).expect("in place");
-    batch.clear();
-    (0..held / 2).for_each(|n| batch.set(&key(n), &[9; 90]));
-    table.batch(&batch).expect("in place, though new nodes would not fit");
-    (0..held / 2).for_each(|n| assert_eq!(table.delete(&key(n)).expect("no error"), Existence::Present));
-    table.set(&key(held), &[7; 100]).expect("there is room");
-    table.validate().expect("invariants hold");
-    assert_eq!(table.stats().records, u64::from(held - held / 2 + 1));
+        };
+        let held = (0..).find(|&n| full(table.set(&key(n), &[7; 100]))).expect("it gets full");
+        assert!(held as u64 * 164 > limit / 2 && (held as u64) * 104 < limit, "{held}");
+        let state =
+            || (table.stats(), collect(|visit| table.scan(&ScanRange::all(), &mut Chunk::new(), visit)));
+        let before = state();
+        assert!(full(table.set(&key(held), &[7; 100])));
+        assert!(full(table.update(&key(0), &[7; 10_000]).map(|_| ())));
+        assert!(!table.update(&key(held), b"absent").expect("nothing to write, nothing to refuse"));
+        let mut batch = WriteBatch::new();
+        batch.delete(&key(0));
+        batch.set(&key(held), &[7; 1_000]);
+        assert!(full(table.batch(&batch)));
+        assert_eq!(state(), before);
+        table.compact();
+        assert_eq!(state().1, before.1);
+        table.validate().expect("a full table that is compacted stays within its limit");
+        assert!(full(table.set(&key(held), &[7; 100])));
+        // What needs no room is taken, and a delete makes some.
+        table.set(&key(1), &[8; 100]).expect("in place");
+        batch.clear();
+        (0..held / 2).for_each(|n| batch.set(&key(n), &[9; 90]));
+        table.batch(&batch).expect("in place, though new nodes would not fit");
+        (0..held / 2).for_each(|n| assert_eq!(table.delete(&key(n)).expect("no error"), Existence::Present));
+        table.set(&key(held), &[7; 100]).expect("there is room");
+        table.validate().expect("invariants hold");
+        assert_eq!(table.stats().records, u64::from(held - held / 2 + 1));
+    });
 }
 
 #[test]
 fn compact_gives_back_what_deletes_and_overwrites_left() {
-    let table = Memtable::new(MemtableOptions::default());
-    (0..30_000u32).for_each(|n| table.set(&n.to_be_bytes(), &[1; 300]).expect("no error"));
-    (0..29_900u32).for_each(|n| _ = table.delete(&n.to_be_bytes()).expect("no error"));
-    assert_eq!((table.stats().records, detail(&table, "tombstones")), (100, 29_900.0));
-    let before = table.stats().memory_bytes;
-    table.compact();
-    assert_eq!((table.stats().records, detail(&table, "tombstones")), (100, 0.0));
-    assert!(table.stats().memory_bytes < before / 5, "{before}, {}", table.stats().memory_bytes);
-    table.validate().expect("invariants hold");
+    within(LIMIT, "compact gives back what deletes and overwrites left", || {
+        let table = Memtable::new(MemtableOptions::default());
+        (0..30_000u32).for_each(|n| table.set(&n.to_be_bytes(), &[1; 300]).expect("no error"));
+        (0..29_900u32).for_each(|n| _ = table.delete(&n.to_be_bytes()).expect("no error"));
+        assert_eq!((table.stats().records, detail(&table, "versions")), (100, 100.0));
+        let before = table.stats().memory_bytes;
+        table.compact();
+        assert_eq!((table.stats().records, detail(&table, "tombstones")), (100, 0.0));
+        assert!(table.stats().memory_bytes < before / 5, "{before}, {}", table.stats().memory_bytes);
+        table.validate().expect("invariants hold");
+    });
 }
 
 #[test]
 fn disjoint_keys_of_four_threads_are_all_there() {
-    let table = Memtable::new(MemtableOptions::default());
-    std::thread::scope(|scope| {
-        for thread in 0..4u32 {
-            let table = &table;
-            scope.spawn(move || {
-                let key = |n: u32| [n.to_be_bytes(), thread.to_be_bytes()].concat();
-                let mut value = Vec::new();
-                for n in 0..3_000 {
-                    table.set(&key(n), &[n as u8; 30]).expect("no error");
-                    if n % 3 == 0 {
-                        assert_eq!(table.delete(&key(n)).expect("no error"), Existence::Present);
-                    } else if n % 5 == 0 {
-                        assert!(table.update(&key(n), b"updated").expect("no error"));
+    within(LIMIT, "disjoint keys of four threads are all there", || {
+        let table = Memtable::new(MemtableOptions::default());
+        std::thread::scope(|scope| {
+            for thread in 0..4u32 {
+                let table = &table;
+                scope.spawn(move || {
+                    let key = |n: u32| [n.to_be_bytes(), thread.to_be_bytes()].concat();
+                    let mut value = Vec::new();
+                    for n in 0..3_000 {
+                        table.set(&key(n), &[n as u8; 30]).expect("no error");
+                        if n % 3 == 0 {
+                            assert_eq!(table.delete(&key(n)).expect("no error"), Existence::Present);
+                        } else if n % 5 == 0 {
+                            assert!(table.update(&key(n), b"updated").expect("no error"));
+                        }
+                        assert_eq!(table.get(&key(n / 2), &mut value).expect("no error"), n / 2 % 3 != 0);
                     }
-                    assert_eq!(table.get(&key(n / 2), &mut value).expect("no error"), n / 2 % 3 != 0);
-                }
-            });
+                });
+            }
+        });
+        let mut model = Model::new();
+        for thread in 0..4u32 {
+            for n in (0..3_000u32).filter(|n| n % 3 != 0) {
+                let value = if n % 5 == 0 { b"updated".to_vec() } else { vec![n as u8; 30] };
+                model.insert([n.to_be_bytes(), thread.to_be_bytes()].concat(), value);
+            }
         }
+        assert_equal(&table, &model);
     });
-    let mut model = Model::new();
-    for thread in 0..4u32 {
-        for n in (0..3_000u32).filter(|n| n % 3 != 0) {
-            let value = if n % 5 == 0 { b"updated".to_vec() } else { vec![n as u8; 30] };
-            model.insert([n.to_be_bytes(), thread.to_be_bytes()].concat(), value);
-        }
-    }
-    assert_equal(&table, &model);
 }
 
 #[test]
 fn overlapping_writers_and_readers_see_whole_batches() {
-    let table = Memtable::new(MemtableOptions::default());
-    let keys: Vec<[u8; 2]> = (0..200u8).map(|n| [n, n]).collect();
-    let rounds = 400u64;
-    std::thread::scope(|scope| {
-        for thread in 0..2u64 {
-            let (table, keys) = (&table, &keys);
-            scope.spawn(move || {
-                let mut batch = WriteBatch::new();
-                for round in 1..=rounds {
-                    batch.clear();
-                    let number = (round * 2 + thread).to_be_bytes();
-                    keys.iter().for_each(|key| batch.set(key, &number.repeat(1 + round as usize % 9)));
-                    table.batch(&batch).expect("no error");
-                    table.set(&number[6..8], b"noise").expect("no error");
-                    table.delete(&number[6..8]).expect("no error");
-                }
-            });
-        }
-        for reverse in [false, true] {
-            let (table, keys) = (&table, &keys);
-            scope.spawn(move || {
-                let mut range = ScanRange::all();
-                range.reverse = reverse;
-                for _ in 0..rounds {
-                    let seen = collect(|visit| table.scan(&range, &mut Chunk::new(), visit));
-                    let mut values =
-                        seen.iter().filter(|(_, value)| value != b"noise").map(|(_, value)| value);
-                    if let Some(first) = values.next() {
-                        assert!(values.all(|value| value == first), "a batch is seen as a whole");
-                        assert!(seen.len() >= keys.len());
+    within(LIMIT, "overlapping writers and readers see whole batches", || {
+        let table = Memtable::new(MemtableOptions::default());
+        let keys: Vec<[u8; 2]> = (0..200u8).map(|n| [n, n]).collect();
+        let rounds = 400u64;
+        std::thread::scope(|scope| {
+            for thread in 0..2u64 {
+                let (table, keys) = (&table, &keys);
+                scope.spawn(move || {
+                    let mut batch = WriteBatch::new();
+                    for round in 1..=rounds {
+                        batch.clear();
+                        let number = (round * 2 + thread).to_be_bytes();
+                        keys.iter().for_each(|key| batch.set(key, &number.repeat(1 + round as usize % 9)));
+                        table.batch(&batch).expect("no error");
+                        table.set(&number[6..8], b"noise").expect("no error");
+                        table.delete(&number[6..8]).expect("no error");
                     }
-                }
-            });
-        }
+                });
+            }
+            for reverse in [false, true] {
+                let (table, keys) = (&table, &keys);
+                scope.spawn(move || {
+                    let mut range = ScanRange::all();
+                    range.reverse = reverse;
+                    for _ in 0..rounds {
+                        let seen = collect(|visit| table.scan(&range, &mut Chunk::new(), visit));
+                        let mut values =
+                            seen.iter().filter(|(_, value)| value != b"noise").map(|(_, value)| value);
+                        if let Some(first) = values.next() {
+                            assert!(values.all(|value| value == first), "a batch is seen as a whole");
+                            assert!(seen.len() >= keys.len());
+                        }
+                    }
+                });
+            }
+        });
+        (0..200).for_each(|_| table.set(b"\0", b"drops what was kept").expect("no error"));
+        table.validate().expect("invariants hold");
+        assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), table.stats().records as f64);
     });
-    (0..200).for_each(|_| table.set(b"\0", b"drops what was kept").expect("no error"));
-    table.validate().expect("invariants hold");
-    assert_eq!(detail(&table, "versions") - detail(&table, "tombstones"), table.stats().records as f64);
 }
 
 #[test]

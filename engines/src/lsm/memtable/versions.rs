@@ -33,7 +33,7 @@ pub(super) struct Versions {
     live_bytes: usize,
 }
 
-/// Where a key is or would be; valid until the next change.
+/// Where a key is or would be; valid until the next change but for that of [`Versions::put`] at this place.
 pub(super) struct Place {
     predecessors: Predecessors,
     newest: u32,
@@ -134,6 +134,23 @@ impl Versions {
         }
     }
 
+    /// Drops the newest version of a key if it is a tombstone that hides nothing: without it the key is absent for
+    /// every reader just the same. `place` is where the key was found or written last; only versions behind the
+    /// newest may have been dropped since.
+    pub(super) fn drop_bare_tombstone(&mut self, place: &Place, key: &[u8]) {
+        let newest = self.list.next(place.predecessors[0]);
+        if self.is_bare_tombstone(newest, key) {
+            self.list.unlink(newest, &place.predecessors);
+            self.tombstones -= 1;
+        }
+    }
+
+    fn is_bare_tombstone(&self, newest: u32, key: &[u8]) -> bool {
+        self.list.has_key(newest, key)
+            && !self.list.node(newest).is_live()
+            && !self.list.has_key(self.list.next(newest), key)
+    }
+
     /// Drops the versions older than the newest that no view needs. Without hidden versions anywhere it does
     /// not even look, which saves the cache miss of the next node.
     fn drop_hidden(&mut self, newest: u32, views: &Views) {
@@ -153,8 +170,8 @@ impl Versions {
     }
 
     /// Drops what was kept for views that have ended, for `keys` keys at the most, so that no operation pays
-    /// for all.
-    pub(super) fn reclaim(&mut self, views: &Views, keys: usize) {
+    /// for all. A tombstone that hid it goes as well unless `keep_tombstones`.
+    pub(super) fn reclaim(&mut self, views: &Views, keys: usize, keep_tombstones: bool) {
         for _ in 0..keys {
             let Some(&(node, sequence)) = self.hidden.front() else { return };
             if views.oldest().is_some_and(|oldest| oldest < sequence) {
@@ -163,6 +180,10 @@ impl Versions {
             if self.list.node(node).linked {
                 let newest = self.list.seek(self.list.key(node), BEFORE_ALL);
                 self.drop_hidden(newest, views);
+                if !keep_tombstones && self.is_bare_tombstone(newest, self.list.key(newest)) {
+                    self.list.remove(newest);
+                    self.tombstones -= 1;
+                }
             }
             self.hidden.pop_front();
         }
