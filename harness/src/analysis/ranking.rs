@@ -97,7 +97,7 @@ pub fn rank<'a>(plan: &'a Plan, summaries: &'a [Summary]) -> Vec<Ranking<'a>> {
 }
 
 /// Ranks in order of the medians. An engine shares the rank of the one that leads it if the interval of their ratio
-/// crosses 1; otherwise it leads the next rank.
+/// crosses 1, or if no trial pairs them and so nothing tells them apart; otherwise it leads the next rank.
 fn entries(summaries: Vec<&Summary>) -> Vec<Entry<'_>> {
     let (mut ranked, unranked): (Vec<_>, Vec<_>) = summaries
         .into_iter()
@@ -113,7 +113,7 @@ fn entries(summaries: Vec<&Summary>) -> Vec<Entry<'_>> {
     let mut leader: Option<(usize, &Summary)> = None;
     for (position, (summary, _)) in ranked.into_iter().enumerate() {
         let tied = leader
-            .filter(|(_, first)| ratio(summary, first).is_some_and(|ratio| ratio.interval.contains(1.0)));
+            .filter(|(_, first)| ratio(summary, first).is_none_or(|ratio| ratio.interval.contains(1.0)));
         let (number, first) = tied.unwrap_or((position + 1, summary));
         leader = Some((number, first));
         if tied.is_some() {
@@ -231,6 +231,23 @@ mod tests {
             found,
             [("a", at(1, false)), ("b", Err(Unranked::NotMeasured)), ("c", Err(Unranked::WrongData))]
         );
+    }
+
+    #[test]
+    fn engines_that_no_trial_pairs_are_not_told_apart() {
+        let mut sweep = sweep(&[("a", &[2.0, 2.1, 2.0, 2.2]), ("b", &[1.0, 1.1, 1.0, 1.2])]);
+        for trial in &mut sweep.trials {
+            // The one broke off in the first two trials, the other in the last two.
+            let broke_off = if trial.label == "a" { 0..2 } else { 2..4 };
+            if broke_off.contains(&trial.trial) {
+                trial.phases.truncate(1);
+            }
+        }
+        let summaries = summarize(&sweep);
+        let rankings = rank(&sweep.plan, &summaries);
+        let mixed = rankings.iter().find(|ranking| ranking.phase == "mixed").unwrap();
+        let found: Vec<_> = mixed.entries.iter().map(|entry| (entry.rank, entry.ratio.is_some())).collect();
+        assert_eq!(found, [(at(1, true), true), (at(1, true), false)]);
     }
 
     #[test]

@@ -150,9 +150,10 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
         .iter()
         .filter_map(|trial| Some((*trial, trial.phases.iter().find(|run| run.name == phase)?)))
         .collect();
+    let finished = || runs.iter().filter(|(trial, run)| !ended_early(trial, run));
     let rates: Vec<(u32, f64)> =
-        runs.iter().map(|(trial, run)| (trial.trial, operations_per_second(&run.workers))).collect();
-    let costs = runs.iter().filter_map(|(_, run)| busy_ns_per_operation(&run.workers));
+        finished().map(|(trial, run)| (trial.trial, operations_per_second(&run.workers))).collect();
+    let costs = finished().filter_map(|(_, run)| busy_ns_per_operation(&run.workers));
     let bytes = trials.iter().filter_map(|trial| memory_bytes_per_record(&trial.memory, plan.records));
     let verified = trials.iter().filter_map(|trial| trial.verification.as_ref());
     Summary {
@@ -171,6 +172,13 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
         verification_wrong: verified.map(|done| done.wrong).sum(),
         errors: trials.iter().filter_map(|trial| trial.error.clone()).collect(),
     }
+}
+
+/// Whether a trial broke off in this phase: it kept what it had of its last one. What was counted there (faults above all)
+/// is told, but it makes no rate. A trial that was verified had finished all phases.
+fn ended_early(trial: &Trial, run: &Phase) -> bool {
+    let is_last = trial.phases.last().is_some_and(|last| last.name == run.name);
+    trial.error.is_some() && trial.verification.is_none() && is_last
 }
 
 /// The sum of the workers' own rates: operations by the time inside their timed blocks.
@@ -303,8 +311,10 @@ mod tests {
     #[test]
     fn a_phase_that_no_trial_finished_has_no_figures() {
         let mut sweep = Synthetic { trials: 1, ..Synthetic::default() }.build();
-        sweep.trials[0].phases.truncate(1);
+        // A trial keeps what it had of the phase that it broke off in.
+        sweep.trials[0].phases[1].workers[0].operations = 1;
         sweep.trials[0].error = Some("it broke".to_owned());
+        sweep.trials[0].verification = None;
         let summaries = summarize(&sweep);
         let of = |phase: &str| {
             summaries.iter().find(|summary| summary.cell == 0 && summary.phase == phase).unwrap()

@@ -67,7 +67,7 @@ pub struct Phase {
     pub operations: BTreeMap<OperationKind, OperationResult>,
     /// Operations finished in each bin of [`SERIES_BIN_SECONDS`] from the common start, all workers and kinds together.
     pub series: Vec<u64>,
-    /// Processor time of the process in this phase, seconds.
+    /// Processor time of the process in this phase, without its warm-up, seconds.
     pub cpu_seconds: f64,
     /// Time waited after the phase until the engine was idle, seconds.
     pub settle_seconds: f64,

@@ -127,9 +127,11 @@ impl Judge<'_> {
         let mut values = executor.kept_values();
         let mut scans = executor.kept_scans();
         let long = clock.nanoseconds(span.start, span.end) > LONG_BLOCK_NS;
+        // Operations that were not timed share what the others left of a block.
+        let share = if long { untimed_share(executor, span) } else { 0 };
         let mut ended = span.start;
         for (operation, (outcome, ticks)) in block.operations.iter().zip(executor.outcomes()) {
-            ended += ticks;
+            ended += if ticks == 0 { share } else { ticks };
             let result = recorder.of(operation.kind);
             if ticks > 0 && outcome != Outcome::Failed {
                 result.latency_ns.saturating_record(clock.ticks_to_nanoseconds(ticks).max(1));
@@ -233,6 +235,14 @@ impl Judge<'_> {
         (self.every_read_hits && found < asked && !at_end)
             .then(|| format!("ends at {} after {found} of {asked} records, before the last key", named(last)))
     }
+}
+
+/// The ticks of a block that each operation takes which was not timed on its own: an even share of what the others left.
+fn untimed_share(executor: &Executor, span: Span) -> Ticks {
+    let (timed, untimed) = executor
+        .outcomes()
+        .fold((0, 0), |(timed, untimed), (_, ticks)| (timed + ticks, untimed + u64::from(ticks == 0)));
+    span.end.saturating_sub(span.start).saturating_sub(timed).checked_div(untimed).unwrap_or(0)
 }
 
 /// What was kept of a flagged operation.

@@ -76,7 +76,9 @@ pub fn run(task: &Task<'_>, streams: &mut [OperationStream]) -> Ended {
             })
             .collect()
     });
-    let cpu_seconds = resources::cpu_seconds() - cpu_before;
+    let cpu_after = resources::cpu_seconds();
+    let cpu_before = reports.iter().find_map(|report| report.cpu_seconds_at_start).unwrap_or(cpu_before);
+    let cpu_seconds = (cpu_after - cpu_before).max(0.0);
     add_up(task.name, cpu_seconds, reports)
 }
 

@@ -50,6 +50,8 @@ fn measure(
     open: impl FnOnce() -> engines::Result<Box<dyn Engine>>,
 ) -> Result<(), String> {
     let clock = Clock::new();
+    // Before the engine is opened, so that its memory is not counted as the engine's.
+    let looks = Looks::new(&job.plan);
     let opened = catch_unwind(AssertUnwindSafe(|| {
         trial.memory.rss_before_bytes = resources::rss_bytes();
         open()
@@ -66,9 +68,12 @@ fn measure(
         }
     };
     let course = Course { plan: &job.plan, cell, counters, clock, engine: engine.as_ref() };
-    let outcome = catch_unwind(AssertUnwindSafe(|| course.run(trial)))
+    let outcome = catch_unwind(AssertUnwindSafe(|| course.run(&looks, trial)))
         .unwrap_or_else(|panic| Err(format!("panicked: {}", phase::message(panic.as_ref()))));
-    trial.memory.rss_peak_bytes = trial.memory.rss_peak_bytes.max(resources::rss_peak_bytes());
+    if trial.memory.rss_peak_bytes == 0 {
+        // It ended before its last phase did. Otherwise the peak is known, and what verification took since is the harness's.
+        trial.memory.rss_peak_bytes = resources::rss_peak_bytes();
+    }
     if outcome.is_err() {
         std::mem::forget(engine);
         return outcome;
@@ -86,13 +91,12 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    fn run(&self, trial: &mut Trial) -> Result<(), String> {
-        let looks = Looks::new(self.plan);
+    fn run(&self, looks: &Looks, trial: &mut Trial) -> Result<(), String> {
         // Streams never end by themselves: a phase bounded by operations must not lose those of its warm-up. Its bound is the
         // worker's business.
         let endless = endless(self.plan);
         let retains_data = self.engine.capabilities().retains_data;
-        let bounds = self.load(&looks, trial)?;
+        let bounds = self.load(looks, trial)?;
         let mut executed = Vec::with_capacity(self.plan.phases.len());
         for (index, planned) in self.plan.phases.iter().enumerate() {
             let mut streams: Vec<OperationStream> = (0..self.cell.threads)
@@ -100,7 +104,7 @@ impl Course<'_> {
                 .collect();
             let scan_mode = ScanMode { reverse: planned.scan.reverse, keys_only: planned.scan.keys_only };
             let every_read_hits = planned.every_read_hits;
-            let judge = Judge { looks: &looks, bounds: &bounds, every_read_hits, retains_data, scan_mode };
+            let judge = Judge { looks, bounds: &bounds, every_read_hits, retains_data, scan_mode };
             let kinds = kinds(planned);
             let task = Task {
                 name: &planned.name,
@@ -118,8 +122,7 @@ impl Course<'_> {
             trial.phases.iter().flat_map(|phase| phase.operations.values()).any(|found| found.failed > 0);
         if retains_data && !failed {
             // After a write that failed nobody knows what must be there; that trial is at fault already.
-            let subject =
-                Subject { engine: self.engine, plan: &endless, looks: &looks, counters: self.counters };
+            let subject = Subject { engine: self.engine, plan: &endless, looks, counters: self.counters };
             trial.verification = Some(subject.verify(self.cell.threads, &executed)?);
         }
         Ok(())

@@ -9,6 +9,7 @@ use super::judge::KeyBounds;
 use super::phase::Task;
 use super::recorder::Recorder;
 use super::rendezvous::Place;
+use crate::measure::resources;
 use crate::measure::series::Series;
 use crate::results::model::Worker;
 use crate::workload::operation::{Block, OperationKind};
@@ -31,6 +32,8 @@ pub struct Report {
     pub series: Series,
     /// The least and the greatest key it inserted, where noted.
     pub bounds: KeyBounds,
+    /// Processor time of the process when the warm-up was over, seconds; of the first worker only.
+    pub cpu_seconds_at_start: Option<f64>,
     /// Why it ended early.
     pub error: Option<String>,
 }
@@ -42,6 +45,7 @@ impl Report {
             recorder: Recorder::new(kinds.iter().copied()),
             series: Series::new(),
             bounds: KeyBounds::default(),
+            cpu_seconds_at_start: None,
             error: None,
         }
     }
@@ -82,6 +86,7 @@ pub fn run(
             return Report::failed(format!("worker {number} while warming up: {fault}"));
         }
     }
+    let cpu_seconds_at_start = (number == 0).then(resources::cpu_seconds);
     let start = place.wait();
     if number == 0 {
         task.counters.restart();
@@ -92,6 +97,7 @@ pub fn run(
     };
     let mut report = hands.work(start, bound);
     report.worker.digests = stream.digests();
+    report.cpu_seconds_at_start = cpu_seconds_at_start;
     report
 }
 

@@ -1,6 +1,7 @@
 //! From a YAML file to the operations of each worker: spec (as written) → plan (validated) → stream (operations).
 
 pub mod cells;
+mod checks;
 pub mod diagnostic;
 mod digest;
 mod distribution;

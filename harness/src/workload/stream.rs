@@ -6,12 +6,13 @@
 //! A block is prepared in stages over arrays (kinds, ranks, records, hashes, digits, values): the operations of a block do not
 //! depend on one another within a stage, so their latencies overlap.
 
+use super::checks::Checks;
 use super::digest::Digest;
 use super::distribution::Size;
 use super::keyspace::{KeySpace, KeySpan};
 use super::operation::{Block, Operation, OperationKind};
 use super::plan::{Plan, SizeDistribution};
-use super::random::{Aspect, Random, below, generator, mix};
+use super::random::{Aspect, Random, generator, mix};
 use super::sequence::Sequence;
 use super::value::{LOADED, ValuePool, version};
 
@@ -31,8 +32,7 @@ pub struct OperationStream {
     /// Version of the first operation, and what each further one adds.
     version: u64,
     version_step: u64,
-    check_one_in: u32,
-    reads_to_check: u32,
+    checks: Checks,
     block_limit: usize,
     digest: Digest,
     numbers: Vec<u64>,
@@ -82,8 +82,6 @@ impl OperationStream {
             None => (LOADED, 0),
             Some(phase) => (version(phase as usize, worker, 0), 1),
         };
-        let first_check =
-            below(&mut generator(plan.seed, stage, worker, Aspect::Check), u64::from(plan.check_one_in));
         Self {
             sequence,
             keys,
@@ -94,8 +92,7 @@ impl OperationStream {
             scan_random: generator(plan.seed, stage, worker, Aspect::ScanLength),
             version: start,
             version_step: step,
-            check_one_in: plan.check_one_in,
-            reads_to_check: first_check as u32 + 1,
+            checks: Checks::new(plan.seed, stage, worker, plan.check_one_in),
             block_limit: usize::try_from(MAX_BLOCK_BYTES / longest).unwrap_or(usize::MAX).max(1),
             digest: Digest::new(mix(plan.seed) ^ (stage << 32) ^ u64::from(worker)),
             numbers: Vec::new(),
@@ -122,14 +119,7 @@ impl OperationStream {
             }
             writing += usize::from(writes(kind));
             scanning |= kind == OperationKind::Scan;
-            let mut check = false;
-            if self.check_one_in > 0 {
-                self.reads_to_check -= u32::from(reads(kind));
-                if self.reads_to_check == 0 {
-                    self.reads_to_check = self.check_one_in;
-                    check = true;
-                }
-            }
+            let check = self.checks.next(reads(kind));
             Operation {
                 kind,
                 check,
