@@ -7,7 +7,7 @@ use engines::testing::within;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -95,6 +95,16 @@ fn stderr(output: &Output) -> String {
 fn signal(name: &str, process: u32) {
     let done = Command::new("kill").args([name, &process.to_string()]).status().expect("kill exists");
     assert!(done.success());
+}
+
+/// The processes that any thread of a process has started and that still run.
+fn children(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    let texts =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    texts
+        .flat_map(|text| text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Waits for a process, but not for ever.
@@ -257,16 +267,38 @@ fn an_interruption_keeps_what_is_complete() {
         let line = lines.next().expect("a trial ends").expect("text");
         assert!(line.starts_with("long "), "{line}");
     }
+    let trial = children(child.id());
     signal("-INT", child.id());
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
     assert_eq!(wait(child, Duration::from_secs(60)), Some(130));
     assert!(rest.join().expect("no panic").contains("interrupted"));
+    assert!(
+        trial.iter().all(|id| !PathBuf::from(format!("/proc/{id}")).exists()),
+        "the trial's process has ended"
+    );
     let result = place.result("out/long.json");
     let trials = result["trials"].as_array().expect("trials").len();
     assert_eq!(result["complete"], false);
     assert!((2..20).contains(&trials), "{trials}");
     assert!(place.path("out/report.html").is_file());
     assert!(place.names("out").iter().all(|name| !name.starts_with("trial-")));
+}
+
+#[test]
+fn a_second_interruption_ends_at_once() {
+    let place = Place::new(&[("long.yaml", LONG)]);
+    let mut child = place
+        .command(&["run", "long.yaml", "--out", "out", "--duration", "300ms"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    assert!(lines.next().is_some_and(|line| line.is_ok()), "a trial ends");
+    // Two kinds, because of two pending signals of one kind the kernel keeps one.
+    signal("-INT", child.id());
+    signal("-TERM", child.id());
+    assert_eq!(wait(child, Duration::from_secs(60)), Some(130));
 }
 
 #[test]
@@ -278,12 +310,10 @@ fn a_trial_that_is_killed_harms_only_itself() {
         .stdout(Stdio::null())
         .spawn()
         .expect("the program runs");
-    let children = format!("/proc/{0}/task/{0}/children", child.id());
     let started = Instant::now();
     let trial: u32 = loop {
-        let text = fs::read_to_string(Path::new(&children)).unwrap_or_default();
-        if let Some(first) = text.split_whitespace().next() {
-            break first.parse().expect("a process");
+        if let Some(first) = children(child.id()).first() {
+            break *first;
         }
         assert!(started.elapsed() < Duration::from_secs(30), "no trial was started");
         std::thread::sleep(Duration::from_millis(5));

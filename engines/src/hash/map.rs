@@ -37,7 +37,7 @@ const CHUNK_RECORDS: usize = 1024;
 /// Groups whose records are trimmed under one latch.
 const GROUPS_TRIMMED: usize = 128;
 
-/// The registry's entry of [`Hash`].
+/// The registry's entry of [`struct@Hash`].
 pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "sharded hash table with fingerprints and resizing in small steps: fast point operations, no order",

@@ -1,6 +1,6 @@
 //! A sharded hash table: point reads and writes at a constant number of cache misses, no order.
 //!
-//! From the outside in: [`Hash`] picks a shard by the high bits of a key's hash and takes that shard's latch;
+//! From the outside in: [`struct@Hash`] picks a shard by the high bits of a key's hash and takes that shard's latch;
 //! a shard holds one open-addressing table, and a second one while it is being resized; a table is an array
 //! of groups of eight slots, each group headed by a word of one-byte fingerprints that is searched eight at a
 //! time; a slot owns one heap allocation that holds key and value. The probing follows the Swiss tables of

@@ -28,12 +28,14 @@ const EXAMPLES: &str = "\
 Examples:
   harness run workloads/quick.yaml
   harness run workloads/ycsb-a.yaml --engines btree,hash --threads 1,2 --trials 5
-  harness run workloads/ycsb-a.yaml workloads/ycsb-c.yaml --records 100000 --duration 2s --out reports/runs/mine
+  harness run workloads/ycsb-a.yaml workloads/ycsb-c.yaml --duration 2s --out reports/runs/mine
   harness run workloads/ycsb-a.yaml --format json --quiet > ranking.json
 
-Each trial runs in a process of its own, cells in interleaved rounds, the null engine with them. Results are the *.json files in
-the output directory; 'harness report' renders them again. Exit status: 0 done, 1 wrong data or failed operations were seen,
-2 a file or flag is wrong and nothing was begun, 5 a file could not be written, 130 interrupted, what was complete is kept.";
+Each trial runs in a process of its own, cells in interleaved rounds, the null engine with them.
+Results are the *.json files in the output directory; 'harness report' renders them again.
+
+Exit status: 0 done, 1 wrong data or failed operations were seen, 2 a file or flag is wrong and
+nothing was begun, 5 a file could not be written, 130 interrupted, what was complete is kept.";
 
 /// Measures workload files over engines and renders a report.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +46,7 @@ pub struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
-    /// Where results and report go [default: reports/runs/<name of the first workload>]
+    /// Where results and report go [default: reports/runs/NAME, the name of the first workload]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where engines keep their files while they are measured [default: the output directory]
