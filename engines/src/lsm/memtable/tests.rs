@@ -460,8 +460,8 @@ fn overlapping_writers_and_readers_see_whole_batches() {
                         let number = (round * 2 + thread).to_be_bytes();
                         keys.iter().for_each(|key| batch.set(key, &number.repeat(1 + round as usize % 9)));
                         table.batch(&batch).expect("no error");
-                        table.set(&number[6..8], b"noise").expect("no error");
-                        table.delete(&number[6..8]).expect("no error");
+                        table.set(&number[5..8], b"noise").expect("no error");
+                        table.delete(&number[5..8]).expect("no error");
                     }
                 });
             }
