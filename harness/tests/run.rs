@@ -241,6 +241,53 @@ fn a_directory_that_cannot_be_made_is_an_error_of_files() {
 }
 
 #[test]
+fn figures_are_shown_even_if_their_file_cannot_be_written() {
+    let place = Place::new(&[("small.yaml", SMALL)]);
+    fs::create_dir_all(place.path("out/small.json")).expect("a directory in the way");
+    let output = place.run(&["run", "small.yaml", "--out", "out", "--trials", "1"]);
+    assert_eq!(status(&output), Some(5));
+    assert!(stderr(&output).contains("small.json"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("hit rate: 100 %"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_reader_who_went_away_costs_nothing() {
+    let place = Place::new(&[("small.yaml", SMALL)]);
+    let full = || fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = place.command(&["run", "small.yaml", "--out", "out", "--trials", "1"]);
+    command.stdout(Stdio::null()).stderr(full());
+    assert_eq!(wait(command.spawn().expect("starts"), Duration::from_secs(60)), Some(0));
+    assert_eq!(place.result("out/small.json")["complete"], true);
+    let mut command = place.command(&["report", "nothing"]);
+    command.stderr(full());
+    assert_eq!(wait(command.spawn().expect("starts"), Duration::from_secs(60)), Some(5));
+    let mut command = place.command(&["report", "out"]);
+    command.stdout(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    drop(child.stdout.take());
+    assert_eq!(wait(child, Duration::from_secs(60)), Some(0));
+}
+
+#[test]
+fn verification_is_no_part_of_the_peak() {
+    let records = SMALL.replace("2_000", "200_000").replace("6_000", "400_000").replace("[1, 2]", "1");
+    let place = Place::new(&[("small.yaml", &records.replace("insert_", "read_modify_write_"))]);
+    let output = place.run(&["run", "small.yaml", "--out", "out", "--trials", "1", "--engines", "btree"]);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let result = place.result("out/small.json");
+    let memory = |label: &str, figure: &str| {
+        let trials = result["trials"].as_array().into_iter().flatten();
+        let trial = trials.into_iter().find(|trial| trial["label"] == label).expect("a trial");
+        trial["memory"][figure].as_u64().expect("a figure")
+    };
+    // Only updates of the same length: what the peak has over the load is the harness's own, which `null` shows too.
+    let over = |label| memory(label, "rss_peak_bytes").saturating_sub(memory(label, "rss_loaded_bytes"));
+    assert!(over("btree") < over("null") + (2 << 20), "{} and {}", over("btree"), over("null"));
+    let empty = memory("null", "rss_loaded_bytes") - memory("null", "rss_before_bytes");
+    assert!(empty < 3 << 19, "{empty} bytes of the harness are counted as the engine's");
+}
+
+#[test]
 fn wrong_data_is_no_success() {
     let liar = SMALL.replace("[btree, hash]", "[btree, { engine: liar, options: { every: 100 } }]");
     let place = Place::new(&[("small.yaml", &liar)]);

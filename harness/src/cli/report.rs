@@ -1,9 +1,9 @@
 //! `harness report`: makes a page and pictures of results.
 
+use super::output::print;
 use crate::exit::Failure;
 use crate::report::{self, terminal};
 use crate::results::store;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Makes an HTML page and PNG files of results.
@@ -49,7 +49,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let tables: Vec<String> = sweeps.iter().map(terminal::ranking_table).collect();
     let pictures = report.pngs.len();
     let text = format!("{}\nReport: {} and {pictures} PNG files\n", tables.join("\n"), report.html.display());
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Failure::io("writing to standard output", &error))
+    print(&text)
 }

@@ -34,8 +34,9 @@ Examples:
 Each trial runs in a process of its own, cells in interleaved rounds, the null engine with them.
 Results are the *.json files in the output directory; 'harness report' renders them again.
 
-Exit status: 0 done, 1 wrong data or failed operations were seen, 2 a file or flag is wrong and
-nothing was begun, 5 a file could not be written, 130 interrupted, what was complete is kept.";
+Exit status: 0 done, 1 wrong data, failed operations or a trial that broke off, 2 a file or
+flag is wrong and nothing was begun, 5 a file could not be written, 130 interrupted, what was
+complete is kept.";
 
 /// Measures workload files over engines and renders a report.
 #[derive(Clone, Debug, clap::Args)]
@@ -102,6 +103,7 @@ fn measure(
 ) -> Result<(), Failure> {
     let setting = Setting { command: this_program()?, data_directory: data };
     let mut results = Vec::new();
+    let mut stored = Ok(());
     for plan in plans {
         let mut display = Display::new(plan, arguments.quiet);
         let result = sweep::run(plan, &setting, interrupt, &mut display);
@@ -110,10 +112,10 @@ fn measure(
         if result.trials.is_empty() {
             break;
         }
-        store::write(out, &result)?;
+        stored = store::write(out, &result).map(drop);
         let complete = result.complete;
         results.push(result);
-        if !complete {
+        if !complete || stored.is_err() {
             break;
         }
     }
@@ -123,9 +125,10 @@ fn measure(
             "interrupted before the first trial was complete; nothing was kept",
         ));
     }
-    // A report that cannot be written must not hide the figures.
+    // A file that cannot be written must not hide the figures.
     let written = report::write(out, &results);
     print(&text(arguments.format, &results))?;
+    stored?;
     let report = written?;
     if arguments.format == Format::Text {
         print(&format!("report: {}\n", report.html.display()))?;
