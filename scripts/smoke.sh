@@ -22,6 +22,11 @@ done
 if grep -Eio '(src|href|action|srcset|poster)="[^"#d][^"]*"|url\([^)#d][^)]*\)|@import' "$out/report.html"; then
     fail "the report asks for something from outside"
 fi
+if command -v chromium chromium-browser google-chrome >/dev/null; then
+    scripts/browse.sh "$out/report.html" array rbtree hash btree lsm-memtable
+else
+    echo "smoke: no chromium here, the report was not opened in a browser"
+fi
 pictures=("$out"/*.png)
 ((${#pictures[@]} >= 4)) || fail "fewer than 4 PNG files"
 "$harness" report "$out/quick.json" --out "$out/again" >/dev/null
