@@ -92,6 +92,11 @@ impl Default for Clock {
     }
 }
 
+/// Seconds since 1970-01-01 UTC by the wall clock, which may be set while it runs: for labels, never for intervals.
+pub fn unix_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 #[cfg(target_arch = "x86_64")]
 mod counter {
     #![expect(unsafe_code, reason = "the time-stamp counter has no safe reading")]

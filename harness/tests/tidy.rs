@@ -190,7 +190,8 @@ fn banned_words_do_not_occur() {
             ["XX", "X"],
         ];
         let product = ["process::exit", "thread_rng", "rand::rng()", "from_ne_bytes", "to_ne_bytes"];
-        let engines_only = ["std::fs", "println!", "eprintln!", "SystemTime", "Instant::now"];
+        let engines_only = ["std::fs", "println!", "eprintln!", "Instant::now"];
+        let wall_clock = "SystemTime";
         let file_system_rooms = ["results", "report", "cli", "measure", "exit", "main"];
         let mut faults = Vec::new();
         for source in sources() {
@@ -204,6 +205,9 @@ fn banned_words_do_not_occur() {
             for (number, line) in source.code_lines() {
                 let mut hits: Vec<&str> =
                     product.iter().copied().filter(|word| line.contains(word)).collect();
+                if line.contains(wall_clock) && source.path != "engines/src/clock.rs" {
+                    hits.push(wall_clock);
+                }
                 if in_engines {
                     hits.extend(engines_only.iter().filter(|word| line.contains(**word)));
                 }

@@ -11,12 +11,12 @@ use crate::measure::resources::MachineTime;
 use crate::results::model::{SweepResult, Trial};
 use crate::workload::plan::{CellPlan, Plan};
 use engines::Durability;
-use engines::clock::Clock;
+use engines::clock::{self, Clock};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// Keeps the order of the cells independent of the draws of the workload, which use the same seed.
@@ -52,8 +52,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<SweepResult, Failure> {
     let started = Instant::now();
-    let started_unix_seconds =
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let started_unix_seconds = clock::unix_seconds();
     let mut environment = environment::describe(&setting.data_directory, &Clock::new());
     let machine = MachineTime::now();
     let all = cells(plan);
