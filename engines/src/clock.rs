@@ -151,13 +151,16 @@ mod tests {
     #[test]
     fn the_clock_agrees_with_the_system() {
         for clock in [Clock::new(), Clock::system()] {
-            let (ticks, instant) = (clock.now(), Instant::now());
+            // Each reading of the clock lies between two of the system's, however long the thread is kept waiting.
+            let (outer_start, from, inner_start) = (Instant::now(), clock.now(), Instant::now());
             std::thread::sleep(Duration::from_millis(20));
-            let nanoseconds = clock.nanoseconds(ticks, clock.now()) as f64;
-            let expected = instant.elapsed().as_nanos() as f64;
+            let (inner_end, to, outer_end) = (Instant::now(), clock.now(), Instant::now());
+            let nanoseconds = clock.nanoseconds(from, to) as f64;
+            let least = inner_end.duration_since(inner_start).as_nanos() as f64;
+            let most = outer_end.duration_since(outer_start).as_nanos() as f64;
             assert!(
-                (nanoseconds / expected - 1.0).abs() < 0.05,
-                "{} {nanoseconds} {expected}",
+                (0.999 * least..=1.001 * most).contains(&nanoseconds),
+                "{}: {nanoseconds} is not within {least} to {most}",
                 clock.source_name()
             );
         }
