@@ -8,6 +8,9 @@
 //! Imports run downwards only: registry → instruments → engines → words everybody uses ([`engine`], [`entry`],
 //! [`error`], [`options`], [`clock`]).
 
+pub(crate) mod memory;
+pub(crate) mod sync;
+
 pub mod chunk;
 pub mod clock;
 pub mod direct;

@@ -1,0 +1,3 @@
+//! Micro-benchmarks of `array`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Micro-benchmarks of `btree`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Micro-benchmarks of `hash`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Micro-benchmarks of `lsm-memtable`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Micro-benchmarks of `rbtree`.
+
+fn main() {}

@@ -1,0 +1,680 @@
+//! Blocks of words, by size class, from regions on huge pages.
+//!
+//! A *region* is 2 MiB, aligned to its size, so that the region of a block is found by masking its address. It is
+//! divided into *pages* of 64 KiB, each serving one size class; the first 4 KiB of a region hold the table of its
+//! pages. A freed block is the next to be used again; an empty page can serve another class, and an empty region
+//! goes back to the allocator. Blocks of more than 8 KiB come from the allocator directly. Classes are a word
+//! apart up to 256 bytes and an eighth apart above (as in jemalloc; J. Evans, 2006), so that a class wastes little; what
+//! wastes more is pages left half empty when sizes change, and [`Slab::sparse_page`] names the blocks to move.
+//!
+//! The first region is on small pages, so that a small engine costs what it touches; those after it ask for huge pages.
+//!
+//! Invariants
+//! - A block is handed out once until it is freed. Blocks of one class of a stripe lie in pages of that class and
+//!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
+//! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
+//! - A retired block is freed when every thread that was pinned at that time has been unpinned since
+//!   (epoch-based reclamation by crossbeam; K. Fraser, *Practical lock-freedom*, 2004).
+//!
+//! Thread safety: each stripe has a mutex for its classes and pages, the table of regions another one, taken inside
+//! it; the caller chooses the stripe, so that two writers seldom meet. Which stripe a page belongs to changes only while no block
+//! of it is out. Deferred frees take the stripe, and pinning may run them: pin before latching anything.
+#![expect(unsafe_code, reason = "an allocator: it hands out raw memory and finds its own tables by address")]
+
+use crate::memory::huge;
+use crate::memory::words::{WORD_BYTES, Word};
+use crate::sync::Ordering;
+use crossbeam::epoch::Guard;
+use parking_lot::Mutex;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::collections::HashMap;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, Weak};
+
+/// Bytes of a region, and its alignment.
+pub(crate) const REGION_BYTES: usize = huge::HUGE_PAGE_BYTES;
+/// Bytes of a page.
+const PAGE_BYTES: usize = 64 << 10;
+const PAGES: usize = REGION_BYTES / PAGE_BYTES;
+/// Bytes at the start of a region that hold its table of pages.
+const TABLE_BYTES: usize = 4 << 10;
+/// Words of the largest block that comes from a page.
+pub(crate) const SMALL_WORDS_MOST: usize = 1024;
+/// Writers with different stripes do not wait for each other.
+pub(crate) const STRIPES: usize = 8;
+/// A free block says so in its first word. No user of a block sets this bit.
+pub(crate) const FREE: u64 = 1 << 63;
+/// Retired blocks are handed to the epoch in parcels of so many blocks…
+const PARCEL_BLOCKS: usize = 64;
+/// …or so many words, whichever comes first.
+const PARCEL_WORDS: usize = 8 << 10;
+/// Pages looked at, at most, to find a sparse one.
+const PAGES_LOOKED_AT: usize = 16;
+
+const CLASSES: usize = 71;
+
+const fn class_sizes() -> [u16; CLASSES] {
+    let mut sizes = [0; CLASSES];
+    let (mut class, mut words) = (0, 2_usize);
+    while class < CLASSES {
+        sizes[class] = words as u16;
+        // A word apart up to 32 words, then eight steps to each doubling.
+        words += if words < 32 { 1 } else { 1 << (words.ilog2() - 3) };
+        class += 1;
+    }
+    sizes
+}
+
+/// Words of each class.
+const CLASS_WORDS: [u16; CLASSES] = class_sizes();
+
+const fn classes_by_words() -> [u8; SMALL_WORDS_MOST + 1] {
+    let mut classes = [0; SMALL_WORDS_MOST + 1];
+    let (mut words, mut class) = (0, 0);
+    while words <= SMALL_WORDS_MOST {
+        if words > CLASS_WORDS[class] as usize {
+            class += 1;
+        }
+        classes[words] = class as u8;
+        words += 1;
+    }
+    classes
+}
+
+/// The class that serves so many words.
+static CLASS_OF: [u8; SMALL_WORDS_MOST + 1] = classes_by_words();
+
+const _: () = assert!(CLASS_WORDS[CLASSES - 1] as usize == SMALL_WORDS_MOST);
+
+/// A block: words from an address on. How many, its user knows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(transparent)]
+pub(crate) struct Block(NonNull<Word>);
+
+// SAFETY: a block is an address; what may be done with it is said by the `unsafe` functions that use it.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// Its address, to be packed into a word. Below 2^48 on the machines that are supported, which `allocate` checks.
+    #[inline]
+    pub(crate) fn address(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
+    }
+
+    /// The block of an address that [`Block::address`] gave; `None` for 0.
+    #[inline]
+    pub(crate) fn at(address: u64) -> Option<Self> {
+        NonNull::new(ptr::with_exposed_provenance_mut(address as usize)).map(Self)
+    }
+
+    /// Its first word's address, to be prefetched.
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *const Word {
+        self.0.as_ptr()
+    }
+
+    /// Its first `count` words.
+    ///
+    /// # Safety
+    /// The block has that many words and stays out of the slab's hands for `'a`: it is the caller's own, or it was
+    /// reachable while the caller was pinned and `'a` ends before that guard does.
+    #[inline]
+    pub(crate) unsafe fn words<'a>(self, count: usize) -> &'a [Word] {
+        // SAFETY: the caller vouches for count and life; words are atomics, so that sharing them is always allowed.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr(), count) }
+    }
+}
+
+/// What the slab knows of a page. Guarded by the stripe that owns it, but for `owner`.
+struct Page {
+    /// Class and stripe, readable at any time while a block of the page is out.
+    owner: AtomicU32,
+    /// Blocks that are out.
+    used: u32,
+    /// Blocks that were ever out since the page got its class; those from here on were never touched.
+    touched: u32,
+    /// Blocks in all.
+    blocks: u32,
+    /// First freed block, linked through their first words.
+    free: Option<Block>,
+    /// Neighbours in the list of pages with room; meaningless unless `listed`.
+    previous: *mut Page,
+    next: *mut Page,
+    listed: bool,
+    /// It is being emptied and hands out nothing.
+    draining: bool,
+}
+
+#[repr(C)]
+struct Region {
+    pages: [Page; PAGES],
+    /// Pages that serve no class, a bit each. Guarded by the table of regions.
+    idle: u32,
+    /// Where it stands in the list of regions with idle pages, if it does. Guarded by the table of regions.
+    open: bool,
+}
+
+const _: () = assert!(size_of::<Region>() <= TABLE_BYTES);
+
+/// Bytes of a page that serve blocks, and where they begin in the region.
+const fn page_span(index: usize) -> (usize, usize) {
+    if index == 0 { (TABLE_BYTES, PAGE_BYTES - TABLE_BYTES) } else { (index * PAGE_BYTES, PAGE_BYTES) }
+}
+
+#[derive(Clone, Copy)]
+struct Class {
+    /// First page with room.
+    first: *mut Page,
+    /// Last page with room.
+    last: *mut Page,
+    /// Pages of the class.
+    pages: u32,
+    /// Blocks of all its pages.
+    blocks: u64,
+    /// Blocks that are out.
+    used: u64,
+}
+
+struct Stripe {
+    classes: Box<[Class; CLASSES]>,
+    retired: Vec<(Block, u32)>,
+    retired_words: usize,
+}
+
+// SAFETY: the pointers lead into regions of the slab, which outlive the stripe; whoever holds the stripe's mutex holds them.
+unsafe impl Send for Stripe {}
+
+#[derive(Default)]
+struct Regions {
+    all: Vec<NonNull<Region>>,
+    /// Those with idle pages; the last is taken from.
+    open: Vec<NonNull<Region>>,
+    /// One without any page in use, kept so that a page which comes and goes does not cost a region each time.
+    spare: Option<NonNull<Region>>,
+}
+
+// SAFETY: regions are plain memory; the mutex around this table guards it.
+unsafe impl Send for Regions {}
+
+/// See the head of this file.
+pub(crate) struct Slab {
+    stripes: [Mutex<Stripe>; STRIPES],
+    regions: Mutex<Regions>,
+    /// Blocks from the allocator directly: their words by their address.
+    large: Mutex<HashMap<u64, usize>>,
+    /// Bytes of pages that serve a class, and of large blocks.
+    held_bytes: AtomicU64,
+    /// Stripes, a bit each, in which a class has many free blocks.
+    sparse: AtomicU32,
+}
+
+/// The index of a stripe, from any number.
+#[inline]
+pub(crate) fn stripe_of(number: usize) -> usize {
+    number % STRIPES
+}
+
+fn large_layout(words: usize) -> Layout {
+    // Words are within the interface's limit of 64 MiB a value, far below the limit of a layout.
+    Layout::array::<Word>(words).unwrap_or(Layout::new::<Word>())
+}
+
+const REGION_LAYOUT: Layout = match Layout::from_size_align(REGION_BYTES, REGION_BYTES) {
+    Ok(layout) => layout,
+    Err(_) => panic!("the region's size is a power of two"),
+};
+
+impl Slab {
+    /// A slab without memory.
+    pub(crate) fn new() -> Arc<Self> {
+        let class = Class { first: ptr::null_mut(), last: ptr::null_mut(), pages: 0, blocks: 0, used: 0 };
+        Arc::new(Self {
+            stripes: std::array::from_fn(|_| {
+                Mutex::new(Stripe {
+                    classes: Box::new([class; CLASSES]),
+                    retired: Vec::new(),
+                    retired_words: 0,
+                })
+            }),
+            regions: Mutex::default(),
+            large: Mutex::default(),
+            held_bytes: AtomicU64::new(0),
+            sparse: AtomicU32::new(0),
+        })
+    }
+
+    /// Words that a block for `words` words really has.
+    #[inline]
+    pub(crate) fn capacity(words: usize) -> usize {
+        CLASS_OF.get(words).and_then(|class| CLASS_WORDS.get(*class as usize)).map_or(words, |words| *words as usize)
+    }
+
+    /// Words that this block really has, `words` being what its user needs of it now: for small blocks any number up to
+    /// [`SMALL_WORDS_MOST`], for large ones what was allocated. O(1); one access to the region's table.
+    ///
+    /// # Safety
+    /// The block is out of this slab: the caller's own, or reachable while the caller is pinned.
+    #[inline]
+    pub(crate) unsafe fn capacity_of(block: Block, words: usize) -> usize {
+        if words > SMALL_WORDS_MOST {
+            return words;
+        }
+        // SAFETY: a small block lies in a region, and its page's `owner` is constant while the block is out.
+        let owner = unsafe { (*page_of(block)).owner.load(Ordering::Relaxed) };
+        CLASS_WORDS.get((owner >> 8) as usize).map_or(words, |words| *words as usize)
+    }
+
+    /// A block of at least `words` words, of the caller alone. What it holds is undefined, and reading a word before
+    /// writing it is not allowed. O(1); a system call when a region is new.
+    pub(crate) fn allocate(&self, stripe: usize, words: usize) -> Block {
+        let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
+        let class_index = *class as usize;
+        let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return self.allocate_large(words) };
+        let mut guard = mutex.lock();
+        let Some(class) = guard.classes.get_mut(class_index) else { return self.allocate_large(words) };
+        if class.first.is_null() {
+            let page = self.take_page(stripe_of(stripe), class_index);
+            // SAFETY: the page is new, idle until now, and ours.
+            unsafe {
+                class.pages += 1;
+                class.blocks += u64::from((*page).blocks);
+                class.push_front(page);
+            }
+        }
+        // SAFETY: pages in the list are of this class and stripe, whose mutex is held, and have room.
+        unsafe {
+            let page = class.first;
+            let block = match (*page).free {
+                Some(block) => {
+                    let word = block.0.as_ref().load(Ordering::Relaxed);
+                    (*page).free = Block::at(word & !FREE);
+                    block
+                }
+                None => {
+                    let bytes = CLASS_WORDS[class_index] as usize * WORD_BYTES;
+                    let block = page_blocks(page).byte_add((*page).touched as usize * bytes);
+                    (*page).touched += 1;
+                    Block(NonNull::new_unchecked(block))
+                }
+            };
+            (*page).used += 1;
+            class.used += 1;
+            if (*page).used == (*page).blocks {
+                class.unlink(page);
+            }
+            block
+        }
+    }
+
+    #[cold]
+    fn allocate_large(&self, words: usize) -> Block {
+        let layout = large_layout(words);
+        // SAFETY: the layout has a size: large blocks have more than SMALL_WORDS_MOST words.
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else { handle_alloc_error(layout) };
+        assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
+        self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        self.large.lock().insert(block.address(), words);
+        block
+    }
+
+    /// Takes a block back at once. `words`: as in [`Slab::capacity_of`].
+    ///
+    /// # Safety
+    /// It was allocated here, nobody can reach it any more, and nobody frees it again.
+    pub(crate) unsafe fn free(&self, block: Block, words: usize) {
+        if words > SMALL_WORDS_MOST {
+            if let Some(words) = self.large.lock().remove(&block.address()) {
+                let layout = large_layout(words);
+                self.held_bytes.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+                // SAFETY: the table says that it was allocated with this layout and not freed since.
+                unsafe { dealloc(block.0.as_ptr().cast(), layout) };
+            }
+            return;
+        }
+        let page = page_of(block);
+        // SAFETY: the block is out, so its page is in use and `owner` constant.
+        let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
+        if let Some(mutex) = self.stripes.get((owner & 0xff) as usize) {
+            let mut stripe = mutex.lock();
+            // SAFETY: the caller gives the block up; the page belongs to the stripe that is held.
+            unsafe { self.free_in(&mut stripe, page, owner, block) };
+        }
+    }
+
+    /// # Safety
+    /// As [`Slab::free`]; `page` is the block's, `owner` the page's, and `stripe` the one that owns it.
+    unsafe fn free_in(&self, stripe: &mut Stripe, page: *mut Page, owner: u32, block: Block) {
+        let Some(class) = stripe.classes.get_mut((owner >> 8) as usize) else { return };
+        // SAFETY: by the caller.
+        unsafe {
+            let next = (*page).free.map_or(0, Block::address);
+            block.0.as_ref().store(FREE | next, Ordering::Relaxed);
+            (*page).free = Some(block);
+            (*page).used -= 1;
+            class.used -= 1;
+            if (*page).used == 0 && (class.pages > 1 || class.used == 0) {
+                if (*page).listed {
+                    class.unlink(page);
+                }
+                class.pages -= 1;
+                class.blocks -= u64::from((*page).blocks);
+                self.give_page_back(page);
+            } else if !(*page).listed && !(*page).draining {
+                class.push_back(page);
+            }
+        }
+        if class.is_sparse() {
+            self.sparse.fetch_or(1 << (owner & 0xff), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes a block back when no thread that is pinned now can reach it any more.
+    ///
+    /// # Safety
+    /// It was allocated here; it was taken out of the structure, so that no thread which pins itself from now on can reach
+    /// it; nobody else retires or frees it.
+    pub(crate) unsafe fn retire(self: &Arc<Self>, guard: &Guard, stripe: usize, block: Block, words: usize) {
+        let parcel = {
+            let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return };
+            let mut stripe = mutex.lock();
+            stripe.retired.push((block, words as u32));
+            stripe.retired_words += words;
+            if stripe.retired.len() < PARCEL_BLOCKS && stripe.retired_words < PARCEL_WORDS {
+                return;
+            }
+            stripe.retired_words = 0;
+            std::mem::take(&mut stripe.retired)
+        };
+        self.defer(guard, parcel);
+    }
+
+    fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
+        let slab: Weak<Self> = Arc::downgrade(self);
+        // SAFETY: the blocks were retired before now, so that by the time this runs nobody who could reach them is pinned.
+        // If the slab is gone by then, so is its memory.
+        unsafe {
+            guard.defer_unchecked(move || {
+                if let Some(slab) = slab.upgrade() {
+                    for (block, words) in parcel {
+                        slab.free(block, words as usize);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Hands all that was retired to the epoch, and lets it free what it can. For tests and for `compact`.
+    pub(crate) fn flush_retired(self: &Arc<Self>, guard: &Guard) {
+        for mutex in &self.stripes {
+            let parcel = {
+                let mut stripe = mutex.lock();
+                stripe.retired_words = 0;
+                std::mem::take(&mut stripe.retired)
+            };
+            if !parcel.is_empty() {
+                self.defer(guard, parcel);
+            }
+        }
+        guard.flush();
+    }
+
+    /// Bytes of memory held: pages that serve a class and large blocks, used or not.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether some class has so many free blocks that moving those in use would give pages back. One relaxed load.
+    #[inline]
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.sparse.load(Ordering::Relaxed) != 0
+    }
+
+    /// Chooses a sparse page, which hands out nothing from now on, and appends the blocks of it that are not free,
+    /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
+    /// back when the last one is freed. Returns whether there was such a page.
+    ///
+    /// The caller is pinned, so that no block among them can become another's that was reachable when it was listed. One
+    /// that had been retired before may be reused at any time: compare the address with what the structure reaches
+    /// before anything else.
+    pub(crate) fn sparse_page(&self, _guard: &Guard, blocks: &mut Vec<Block>) -> bool {
+        let wanted = self.sparse.load(Ordering::Relaxed);
+        let Some(mutex) = self.stripes.get(wanted.trailing_zeros() as usize) else { return false };
+        let mut stripe = mutex.lock();
+        for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
+            if !class.is_sparse() {
+                continue;
+            }
+            // SAFETY: the stripe is held, and the list consists of its pages.
+            unsafe {
+                let mut best = class.first;
+                for _ in 0..PAGES_LOOKED_AT {
+                    let page = class.first;
+                    if page.is_null() || class.first == class.last {
+                        break;
+                    }
+                    class.unlink(page);
+                    class.push_back(page);
+                    if (*page).used < (*best).used {
+                        best = page;
+                    }
+                }
+                if best.is_null() || (*best).used * 8 > (*best).blocks * 7 {
+                    continue;
+                }
+                class.unlink(best);
+                (*best).draining = true;
+                let start = page_blocks(best);
+                for index in 0..(*best).touched as usize {
+                    let word = start.byte_add(index * words as usize * WORD_BYTES);
+                    if (*word).load(Ordering::Relaxed) & FREE == 0 {
+                        blocks.push(Block(NonNull::new_unchecked(word)));
+                    }
+                }
+            }
+            return true;
+        }
+        self.sparse.fetch_and(!(1 << wanted.trailing_zeros()), Ordering::Relaxed);
+        false
+    }
+
+    /// A page for a class.
+    fn take_page(&self, stripe: usize, class: usize) -> *mut Page {
+        self.held_bytes.fetch_add(PAGE_BYTES as u64, Ordering::Relaxed);
+        let mut regions = self.regions.lock();
+        let region = match regions.open.last() {
+            Some(region) => *region,
+            None => {
+                let region = new_region(regions.all.is_empty());
+                regions.all.push(region);
+                regions.open.push(region);
+                region
+            }
+        };
+        // SAFETY: regions in the table are live, and the table is held; the page is idle, so no stripe looks at it.
+        unsafe {
+            let region = region.as_ptr();
+            let index = (*region).idle.trailing_zeros() as usize;
+            (*region).idle &= !(1 << index);
+            regions.spare = regions.spare.filter(|spare| spare.as_ptr() != region);
+            if (*region).idle == 0 {
+                (*region).open = false;
+                regions.open.pop();
+            }
+            let page = &raw mut (*region).pages[index];
+            let bytes = CLASS_WORDS[class] as usize * WORD_BYTES;
+            page.write(Page {
+                owner: AtomicU32::new((class as u32) << 8 | stripe as u32),
+                used: 0,
+                touched: 0,
+                blocks: (page_span(index).1 / bytes) as u32,
+                free: None,
+                previous: ptr::null_mut(),
+                next: ptr::null_mut(),
+                listed: false,
+                draining: false,
+            });
+            page
+        }
+    }
+
+    /// # Safety
+    /// No block of the page is out, no list leads to it, and the stripe that owned it is held.
+    unsafe fn give_page_back(&self, page: *mut Page) {
+        self.held_bytes.fetch_sub(PAGE_BYTES as u64, Ordering::Relaxed);
+        let mut regions = self.regions.lock();
+        // SAFETY: the page lies in a live region, and the table of regions is held.
+        unsafe {
+            let region = region_of(page.cast());
+            let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
+            (*region).idle |= 1 << index;
+            let handle = NonNull::new_unchecked(region);
+            let empty = (*region).idle == u32::MAX;
+            if empty && regions.spare.is_some() {
+                if (*region).open {
+                    regions.open.retain(|open| *open != handle);
+                }
+                regions.all.retain(|one| *one != handle);
+                dealloc(region.cast(), REGION_LAYOUT);
+                return;
+            }
+            if empty {
+                regions.spare = Some(handle);
+            }
+            if !(*region).open {
+                (*region).open = true;
+                regions.open.push(handle);
+            }
+        }
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        for (address, words) in self.large.get_mut().drain() {
+            if let Some(block) = Block::at(address) {
+                // SAFETY: the table says that it was allocated with this layout; nobody else owns the slab any more.
+                unsafe { dealloc(block.0.as_ptr().cast(), large_layout(words)) };
+            }
+        }
+        for region in self.regions.get_mut().all.drain(..) {
+            // SAFETY: as above.
+            unsafe { dealloc(region.as_ptr().cast(), REGION_LAYOUT) };
+        }
+    }
+}
+
+impl std::fmt::Debug for Slab {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slab").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
+    }
+}
+
+fn new_region(first: bool) -> NonNull<Region> {
+    // SAFETY: the layout has a size.
+    let Some(region) = NonNull::new(unsafe { alloc(REGION_LAYOUT) }.cast::<Region>()) else {
+        handle_alloc_error(REGION_LAYOUT)
+    };
+    assert!(region.addr().get() as u64 >> 48 == 0, "addresses of more than 48 bits are not supported");
+    if !first {
+        // SAFETY: the bytes of the region as uninitialised ones; only the address is used.
+        huge::advise(unsafe {
+            std::slice::from_raw_parts(region.as_ptr().cast::<std::mem::MaybeUninit<u8>>(), REGION_BYTES)
+        });
+    }
+    // SAFETY: the table lies within the region; pages are written when they are taken.
+    unsafe {
+        (&raw mut (*region.as_ptr()).idle).write(u32::MAX);
+        (&raw mut (*region.as_ptr()).open).write(true);
+    }
+    region.as_ptr().expose_provenance();
+    region
+}
+
+/// The region in which an address lies.
+#[inline]
+fn region_of(address: *const u8) -> *mut Region {
+    ptr::with_exposed_provenance_mut(address.addr() & !(REGION_BYTES - 1))
+}
+
+/// The page in which a small block lies.
+#[inline]
+fn page_of(block: Block) -> *mut Page {
+    let address = block.0.as_ptr().addr();
+    let index = (address & (REGION_BYTES - 1)) / PAGE_BYTES;
+    let region = region_of(block.0.as_ptr().cast());
+    // SAFETY: small blocks lie in regions, and the index is below PAGES; no reference is made.
+    unsafe { (&raw mut (*region).pages as *mut Page).add(index) }
+}
+
+/// Where the blocks of a page begin.
+///
+/// # Safety
+/// The page lies in a live region.
+unsafe fn page_blocks(page: *mut Page) -> *mut Word {
+    let region = region_of(page.cast());
+    // SAFETY: the page is one of its region's, so index and offset are within it.
+    unsafe {
+        let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
+        region.byte_add(page_span(index).0).cast()
+    }
+}
+
+impl Class {
+    /// More than an eighth of its blocks, and two pages' worth of them, are free.
+    fn is_sparse(&self) -> bool {
+        let free = self.blocks - self.used;
+        self.pages > 2 && free * 8 > self.blocks && free * u64::from(self.pages) > self.blocks * 2
+    }
+
+    /// # Safety
+    /// The page is of this class, in no list, and the stripe is held. So for the others.
+    unsafe fn push_front(&mut self, page: *mut Page) {
+        // SAFETY: by the caller; neighbours in the list are live pages of the same stripe.
+        unsafe {
+            (*page).listed = true;
+            (*page).previous = ptr::null_mut();
+            (*page).next = self.first;
+            if self.first.is_null() {
+                self.last = page;
+            } else {
+                (*self.first).previous = page;
+            }
+        }
+        self.first = page;
+    }
+
+    unsafe fn push_back(&mut self, page: *mut Page) {
+        // SAFETY: as in `push_front`.
+        unsafe {
+            (*page).listed = true;
+            (*page).next = ptr::null_mut();
+            (*page).previous = self.last;
+            if self.last.is_null() {
+                self.first = page;
+            } else {
+                (*self.last).next = page;
+            }
+        }
+        self.last = page;
+    }
+
+    unsafe fn unlink(&mut self, page: *mut Page) {
+        // SAFETY: the page is in this list; its neighbours are live pages of the same stripe.
+        unsafe {
+            (*page).listed = false;
+            if (*page).previous.is_null() {
+                self.first = (*page).next;
+            } else {
+                (*(*page).previous).next = (*page).next;
+            }
+            if (*page).next.is_null() {
+                self.last = (*page).previous;
+            } else {
+                (*(*page).next).previous = (*page).previous;
+            }
+        }
+    }
+}
