@@ -23,3 +23,7 @@ pub(crate) mod record;
 #[cfg(not(loom))]
 pub(crate) mod slab;
 pub(crate) mod words;
+
+/// Words of the largest block that comes from a page of the slab. Larger ones come from the allocator, and a block's user says
+/// by the number of words which it is; so a record that needs more never shrinks in place below this.
+pub(crate) const SMALL_WORDS_MOST: usize = 1024;

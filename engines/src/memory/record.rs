@@ -9,11 +9,14 @@
 //! - The version is raised with every replaced value. It does not wrap: when it is used up, [`Record::replace`] says
 //!   [`Replaced::NoRoom`], and the writer exchanges the record for a new block. Readers are pinned, so the block cannot
 //!   have become another record while they look at it.
+//! - The header is stored last when a record is made, with release order, so that who loads it with acquire order finds
+//!   key and value whole, however it got the address.
 //! - A DEAD record was taken out of the structure, or is about to be by who killed it; its value stays as it is.
 //!
 //! Thread safety: any number of readers; writers of one record exclude each other by the LOCKED bit, so that none needs
 //! the latch of the structure to replace a value. The fences are those of [`crate::memory::latch`].
 
+use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::words::{self, Word, words_for};
 use crate::sync::{Ordering, Wait, fence};
 use std::cmp;
@@ -75,7 +78,7 @@ impl<'a> Record<'a> {
         let stored = words::store(key_words, key) && words::store(value_words, value);
         debug_assert!(stored, "a block too small for its record");
         if let Some(word) = header.first() {
-            word.store(key.len() as u64 | ((value.len() as u64) << VALUE_SHIFT), Ordering::Relaxed);
+            word.store(key.len() as u64 | ((value.len() as u64) << VALUE_SHIFT), Ordering::Release);
         }
         Self { words: block }
     }
@@ -158,9 +161,11 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the value: one that it had as a whole at some moment between call and return. Waits only for a writer
-    /// in the middle of a replacement.
+    /// in the middle of a replacement. `false`, and nothing is appended, if the value has meanwhile grown beyond the words
+    /// of this look, which then did not have all of the block: look anew.
     #[inline]
-    pub(crate) fn append_value(&self, out: &mut Vec<u8>) {
+    #[must_use]
+    pub(crate) fn append_value(&self, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         let wait = Wait::new();
         loop {
@@ -170,8 +175,8 @@ impl<'a> Record<'a> {
                 fence(Ordering::Acquire);
                 let after = self.words.first().map_or(0, |word| word.load(Ordering::Relaxed));
                 // Death changes no value.
-                if whole && after | DEAD == header | DEAD {
-                    return;
+                if after | DEAD == header | DEAD {
+                    return whole;
                 }
                 out.truncate(before);
             }
@@ -198,10 +203,14 @@ impl<'a> Record<'a> {
     }
 
     /// Replaces the value in place, if it fits into the block and leaves no more than an eighth of the words the
-    /// record then needs, and two, unused. Waits for other writers of this record only.
+    /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
+    /// record only.
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
         let needed = record_words(self.key_len(), value.len());
-        if needed > self.words.len() || self.words.len() > needed + needed / 8 + 2 {
+        let wasteful = self.words.len() > needed + needed / 8 + 2;
+        // Who frees a block tells by the words it needs whether it is a large one.
+        let turns_small = self.words.len() > SMALL_WORDS_MOST && needed <= SMALL_WORDS_MOST;
+        if needed > self.words.len() || wasteful || turns_small {
             return if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom };
         }
         let header = self.lock();
@@ -224,3 +233,7 @@ impl<'a> Record<'a> {
         header & DEAD == 0
     }
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests;

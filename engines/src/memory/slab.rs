@@ -13,6 +13,9 @@
 //! - A block is handed out once until it is freed. Blocks of one class of a stripe lie in pages of that class and
 //!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
 //! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
+//! - The first word of a block that is out was stored by [`Slab::allocate`] or by its user, so that it may always be read.
+//! - A draining page is in no list and not in the account of its class. It is held once more by who drains it, until all who
+//!   are pinned then have been unpinned, so that it is not given back, nor its region, while they look at its blocks.
 //! - A retired block is freed when every thread that was pinned at that time has been unpinned since
 //!   (epoch-based reclamation by crossbeam; K. Fraser, *Practical lock-freedom*, 2004).
 //!
@@ -39,16 +42,18 @@ const PAGE_BYTES: usize = 64 << 10;
 const PAGES: usize = REGION_BYTES / PAGE_BYTES;
 /// Bytes at the start of a region that hold its table of pages.
 const TABLE_BYTES: usize = 4 << 10;
-/// Words of the largest block that comes from a page.
-pub(crate) const SMALL_WORDS_MOST: usize = 1024;
+pub(crate) use crate::memory::SMALL_WORDS_MOST;
 /// Writers with different stripes do not wait for each other.
 pub(crate) const STRIPES: usize = 8;
 /// A free block says so in its first word. No user of a block sets this bit.
 pub(crate) const FREE: u64 = 1 << 63;
 /// Retired blocks are handed to the epoch in parcels of so many blocks…
 const PARCEL_BLOCKS: usize = 64;
-/// …or so many words, whichever comes first.
+/// …or so many words…
 const PARCEL_WORDS: usize = 8 << 10;
+/// …or this part of the blocks of the stripe, whichever comes first, so that the last blocks of a structure which is emptied do
+/// not keep its pages.
+const PARCEL_SHARE: usize = 16;
 /// Pages looked at, at most, to find a sparse one.
 const PAGES_LOOKED_AT: usize = 16;
 
@@ -119,8 +124,11 @@ impl Block {
     /// Its first `count` words.
     ///
     /// # Safety
-    /// The block has that many words and stays out of the slab's hands for `'a`: it is the caller's own, or it was
-    /// reachable while the caller was pinned and `'a` ends before that guard does.
+    /// - The block has that many words and stays out of the slab's hands for `'a`: it is the caller's own, or it was
+    ///   reachable while the caller was pinned and `'a` ends before that guard does.
+    /// - What its maker wrote happened before: the address came from an acquire load of what a release store put there,
+    ///   or it was read under a version that held when it was asked afterwards. Otherwise a count that was read from the
+    ///   block may be that of its former life.
     #[inline]
     pub(crate) unsafe fn words<'a>(self, count: usize) -> &'a [Word] {
         // SAFETY: the caller vouches for count and life; words are atomics, so that sharing them is always allowed.
@@ -132,7 +140,7 @@ impl Block {
 struct Page {
     /// Class and stripe, readable at any time while a block of the page is out.
     owner: AtomicU32,
-    /// Blocks that are out.
+    /// Blocks that are out, and one more while somebody looks for blocks to move.
     used: u32,
     /// Blocks that were ever out since the page got its class; those from here on were never touched.
     touched: u32,
@@ -170,7 +178,7 @@ struct Class {
     first: *mut Page,
     /// Last page with room.
     last: *mut Page,
-    /// Pages of the class.
+    /// Pages of the class, without draining ones. So for the others.
     pages: u32,
     /// Blocks of all its pages.
     blocks: u64,
@@ -180,6 +188,8 @@ struct Class {
 
 struct Stripe {
     classes: Box<[Class; CLASSES]>,
+    /// Blocks that are out, of all classes.
+    used: usize,
     retired: Vec<(Block, u32)>,
     retired_words: usize,
 }
@@ -219,7 +229,7 @@ pub(crate) fn stripe_of(number: usize) -> usize {
 
 fn large_layout(words: usize) -> Layout {
     // Words are within the interface's limit of 64 MiB a value, far below the limit of a layout.
-    Layout::array::<Word>(words).unwrap_or(Layout::new::<Word>())
+    Layout::array::<Word>(words).unwrap_or_else(|_| handle_alloc_error(REGION_LAYOUT))
 }
 
 const REGION_LAYOUT: Layout = match Layout::from_size_align(REGION_BYTES, REGION_BYTES) {
@@ -235,6 +245,7 @@ impl Slab {
             stripes: std::array::from_fn(|_| {
                 Mutex::new(Stripe {
                     classes: Box::new([class; CLASSES]),
+                    used: 0,
                     retired: Vec::new(),
                     retired_words: 0,
                 })
@@ -249,7 +260,10 @@ impl Slab {
     /// Words that a block for `words` words really has.
     #[inline]
     pub(crate) fn capacity(words: usize) -> usize {
-        CLASS_OF.get(words).and_then(|class| CLASS_WORDS.get(*class as usize)).map_or(words, |words| *words as usize)
+        CLASS_OF
+            .get(words)
+            .and_then(|class| CLASS_WORDS.get(*class as usize))
+            .map_or(words, |words| *words as usize)
     }
 
     /// Words that this block really has, `words` being what its user needs of it now: for small blocks any number up to
@@ -267,16 +281,18 @@ impl Slab {
         CLASS_WORDS.get((owner >> 8) as usize).map_or(words, |words| *words as usize)
     }
 
-    /// A block of at least `words` words, of the caller alone. What it holds is undefined, and reading a word before
-    /// writing it is not allowed. O(1); a system call when a region is new.
+    /// A block of at least `words` words, of the caller alone. Its first word is zero; what the others hold is undefined, and
+    /// reading one before writing it is not allowed. O(1); a system call when a region is new.
     pub(crate) fn allocate(&self, stripe: usize, words: usize) -> Block {
         let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
         let class_index = *class as usize;
-        let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return self.allocate_large(words) };
-        let mut guard = mutex.lock();
-        let Some(class) = guard.classes.get_mut(class_index) else { return self.allocate_large(words) };
+        let index = stripe_of(stripe);
+        let Some(mutex) = self.stripes.get(index) else { return self.allocate_large(words) };
+        let stripe = &mut *mutex.lock();
+        let Some(class) = stripe.classes.get_mut(class_index) else { return self.allocate_large(words) };
+        stripe.used += 1;
         if class.first.is_null() {
-            let page = self.take_page(stripe_of(stripe), class_index);
+            let page = self.take_page(index, class_index);
             // SAFETY: the page is new, idle until now, and ours.
             unsafe {
                 class.pages += 1;
@@ -305,6 +321,7 @@ impl Slab {
             if (*page).used == (*page).blocks {
                 class.unlink(page);
             }
+            block.0.as_ref().store(0, Ordering::Relaxed);
             block
         }
     }
@@ -313,8 +330,12 @@ impl Slab {
     fn allocate_large(&self, words: usize) -> Block {
         let layout = large_layout(words);
         // SAFETY: the layout has a size: large blocks have more than SMALL_WORDS_MOST words.
-        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else { handle_alloc_error(layout) };
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else {
+            handle_alloc_error(layout)
+        };
         assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
+        // SAFETY: the block is ours and has a first word.
+        unsafe { block.0.as_ref() }.store(0, Ordering::Relaxed);
         self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
         self.large.lock().insert(block.address(), words);
         block
@@ -354,15 +375,22 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
+            stripe.used -= 1;
+            if (*page).draining {
+                if (*page).used == 0 {
+                    self.give_page_back(page);
+                }
+                return;
+            }
             class.used -= 1;
-            if (*page).used == 0 && (class.pages > 1 || class.used == 0) {
+            if (*page).used == 0 {
                 if (*page).listed {
                     class.unlink(page);
                 }
                 class.pages -= 1;
                 class.blocks -= u64::from((*page).blocks);
                 self.give_page_back(page);
-            } else if !(*page).listed && !(*page).draining {
+            } else if !(*page).listed {
                 class.push_back(page);
             }
         }
@@ -382,13 +410,19 @@ impl Slab {
             let mut stripe = mutex.lock();
             stripe.retired.push((block, words as u32));
             stripe.retired_words += words;
-            if stripe.retired.len() < PARCEL_BLOCKS && stripe.retired_words < PARCEL_WORDS {
+            let count = stripe.retired.len();
+            if count < PARCEL_BLOCKS
+                && stripe.retired_words < PARCEL_WORDS
+                && count * PARCEL_SHARE < stripe.used
+            {
                 return;
             }
             stripe.retired_words = 0;
             std::mem::take(&mut stripe.retired)
         };
         self.defer(guard, parcel);
+        // Without this, the blocks of many parcels would wait in a buffer of this thread.
+        guard.flush();
     }
 
     fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
@@ -436,12 +470,44 @@ impl Slab {
     /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
     /// back when the last one is freed. Returns whether there was such a page.
     ///
-    /// The caller is pinned, so that no block among them can become another's that was reachable when it was listed. One
-    /// that had been retired before may be reused at any time: compare the address with what the structure reaches
-    /// before anything else.
-    pub(crate) fn sparse_page(&self, _guard: &Guard, blocks: &mut Vec<Block>) -> bool {
+    /// As long as the guard lives, the blocks stay where they are and become nobody else's, so that all their words may
+    /// be looked at that their users have written: the first always. One that is freed meanwhile has [`FREE`] in its first word.
+    /// One that was just allocated has zero there, or is being written: the caller finds a block in its structure, by what it
+    /// holds, before it moves it.
+    pub(crate) fn sparse_page(self: &Arc<Self>, guard: &Guard, blocks: &mut Vec<Block>) -> bool {
+        let Some(page) = self.drain_page(blocks) else { return false };
+        let slab = Arc::downgrade(self);
+        let page = page.expose_provenance();
+        guard.defer(move || {
+            if let Some(slab) = slab.upgrade() {
+                // SAFETY: the page was held by `drain_page` for this, and only this lets it go.
+                unsafe { slab.let_page_go(ptr::with_exposed_provenance_mut(page)) };
+            }
+        });
+        true
+    }
+
+    /// # Safety
+    /// [`Slab::drain_page`] gave the page, and this is called once for that.
+    unsafe fn let_page_go(&self, page: *mut Page) {
+        // SAFETY: a page that is held is in use, so that it lies in a live region and `owner` is constant.
+        let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
+        if let Some(mutex) = self.stripes.get((owner & 0xff) as usize) {
+            let _stripe = mutex.lock();
+            // SAFETY: its stripe is held, it is in no list, and with `used` at 0 no block of it is out.
+            unsafe {
+                (*page).used -= 1;
+                if (*page).used == 0 {
+                    self.give_page_back(page);
+                }
+            }
+        }
+    }
+
+    /// Makes a sparse page a draining one, holds it, and lists its blocks.
+    fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
         let wanted = self.sparse.load(Ordering::Relaxed);
-        let Some(mutex) = self.stripes.get(wanted.trailing_zeros() as usize) else { return false };
+        let Some(mutex) = self.stripes.get(wanted.trailing_zeros() as usize) else { return None };
         let mut stripe = mutex.lock();
         for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
             if !class.is_sparse() {
@@ -465,7 +531,11 @@ impl Slab {
                     continue;
                 }
                 class.unlink(best);
+                class.pages -= 1;
+                class.blocks -= u64::from((*best).blocks);
+                class.used -= u64::from((*best).used);
                 (*best).draining = true;
+                (*best).used += 1;
                 let start = page_blocks(best);
                 for index in 0..(*best).touched as usize {
                     let word = start.byte_add(index * words as usize * WORD_BYTES);
@@ -473,11 +543,11 @@ impl Slab {
                         blocks.push(Block(NonNull::new_unchecked(word)));
                     }
                 }
+                return Some(best);
             }
-            return true;
         }
         self.sparse.fetch_and(!(1 << wanted.trailing_zeros()), Ordering::Relaxed);
-        false
+        None
     }
 
     /// A page for a class.
@@ -678,3 +748,6 @@ impl Class {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
