@@ -28,11 +28,12 @@ use crate::memory::huge;
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
+use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 
 /// Bytes of a region, and its alignment.
@@ -51,8 +52,8 @@ pub(crate) const FREE: u64 = 1 << 63;
 const PARCEL_BLOCKS: usize = 64;
 /// …or so many words…
 const PARCEL_WORDS: usize = 8 << 10;
-/// …or this part of the blocks of the stripe, whichever comes first, so that the last blocks of a structure which is emptied do
-/// not keep its pages.
+/// …or so large a part of the live blocks, one in so many, so that the last blocks of a structure which is emptied do not keep
+/// its pages.
 const PARCEL_SHARE: usize = 16;
 /// Pages looked at, at most, to find a sparse one.
 const PAGES_LOOKED_AT: usize = 16;
@@ -188,10 +189,21 @@ struct Class {
 
 struct Stripe {
     classes: Box<[Class; CLASSES]>,
-    /// Blocks that are out, of all classes.
-    used: usize,
     retired: Vec<(Block, u32)>,
     retired_words: usize,
+}
+
+/// A stripe and what is known of it without its mutex, on cache lines of its own.
+struct Shelf {
+    stripe: Mutex<Stripe>,
+    /// Blocks that are out, of all classes, retired ones included. Changed under the mutex only.
+    used: AtomicUsize,
+}
+
+impl Shelf {
+    fn count(&self, change: isize) {
+        self.used.store(self.used.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+    }
 }
 
 // SAFETY: the pointers lead into regions of the slab, which outlive the stripe; whoever holds the stripe's mutex holds them.
@@ -211,7 +223,7 @@ unsafe impl Send for Regions {}
 
 /// See the head of this file.
 pub(crate) struct Slab {
-    stripes: [Mutex<Stripe>; STRIPES],
+    shelves: [CachePadded<Shelf>; STRIPES],
     regions: Mutex<Regions>,
     /// Blocks from the allocator directly: their words by their address.
     large: Mutex<HashMap<u64, usize>>,
@@ -219,6 +231,8 @@ pub(crate) struct Slab {
     held_bytes: AtomicU64,
     /// Stripes, a bit each, in which a class has many free blocks.
     sparse: AtomicU32,
+    /// Retired blocks that wait for the epoch.
+    waiting: AtomicUsize,
 }
 
 /// The index of a stripe, from any number.
@@ -242,18 +256,16 @@ impl Slab {
     pub(crate) fn new() -> Arc<Self> {
         let class = Class { first: ptr::null_mut(), last: ptr::null_mut(), pages: 0, blocks: 0, used: 0 };
         Arc::new(Self {
-            stripes: std::array::from_fn(|_| {
-                Mutex::new(Stripe {
-                    classes: Box::new([class; CLASSES]),
-                    used: 0,
-                    retired: Vec::new(),
-                    retired_words: 0,
-                })
+            shelves: std::array::from_fn(|_| {
+                let classes = Box::new([class; CLASSES]);
+                let stripe = Mutex::new(Stripe { classes, retired: Vec::new(), retired_words: 0 });
+                CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0) })
             }),
             regions: Mutex::default(),
             large: Mutex::default(),
             held_bytes: AtomicU64::new(0),
             sparse: AtomicU32::new(0),
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -287,10 +299,10 @@ impl Slab {
         let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
         let class_index = *class as usize;
         let index = stripe_of(stripe);
-        let Some(mutex) = self.stripes.get(index) else { return self.allocate_large(words) };
-        let stripe = &mut *mutex.lock();
+        let Some(shelf) = self.shelves.get(index) else { return self.allocate_large(words) };
+        let stripe = &mut *shelf.stripe.lock();
         let Some(class) = stripe.classes.get_mut(class_index) else { return self.allocate_large(words) };
-        stripe.used += 1;
+        shelf.count(1);
         if class.first.is_null() {
             let page = self.take_page(index, class_index);
             // SAFETY: the page is new, idle until now, and ours.
@@ -358,8 +370,9 @@ impl Slab {
         let page = page_of(block);
         // SAFETY: the block is out, so its page is in use and `owner` constant.
         let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
-        if let Some(mutex) = self.stripes.get((owner & 0xff) as usize) {
-            let mut stripe = mutex.lock();
+        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
+            let mut stripe = shelf.stripe.lock();
+            shelf.count(-1);
             // SAFETY: the caller gives the block up; the page belongs to the stripe that is held.
             unsafe { self.free_in(&mut stripe, page, owner, block) };
         }
@@ -375,7 +388,6 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
-            stripe.used -= 1;
             if (*page).draining {
                 if (*page).used == 0 {
                     self.give_page_back(page);
@@ -406,15 +418,14 @@ impl Slab {
     /// it; nobody else retires or frees it.
     pub(crate) unsafe fn retire(self: &Arc<Self>, guard: &Guard, stripe: usize, block: Block, words: usize) {
         let parcel = {
-            let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return };
-            let mut stripe = mutex.lock();
+            let Some(shelf) = self.shelves.get(stripe_of(stripe)) else { return };
+            let mut stripe = shelf.stripe.lock();
             stripe.retired.push((block, words as u32));
             stripe.retired_words += words;
             let count = stripe.retired.len();
-            if count < PARCEL_BLOCKS
-                && stripe.retired_words < PARCEL_WORDS
-                && count * PARCEL_SHARE < stripe.used
-            {
+            let full = count >= PARCEL_BLOCKS || stripe.retired_words >= PARCEL_WORDS;
+            // Few look-ups of the other stripes are enough.
+            if !full && !(count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
                 return;
             }
             stripe.retired_words = 0;
@@ -425,13 +436,21 @@ impl Slab {
         guard.flush();
     }
 
+    /// Small blocks that are out and were not retired, but for those that wait in a stripe for their parcel to be full.
+    fn live_blocks(&self) -> usize {
+        let used: usize = self.shelves.iter().map(|shelf| shelf.used.load(Ordering::Relaxed)).sum();
+        used.saturating_sub(self.waiting.load(Ordering::Relaxed))
+    }
+
     fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
+        self.waiting.fetch_add(parcel.len(), Ordering::Relaxed);
         let slab: Weak<Self> = Arc::downgrade(self);
         // SAFETY: the blocks were retired before now, so that by the time this runs nobody who could reach them is pinned.
         // If the slab is gone by then, so is its memory.
         unsafe {
             guard.defer_unchecked(move || {
                 if let Some(slab) = slab.upgrade() {
+                    slab.waiting.fetch_sub(parcel.len(), Ordering::Relaxed);
                     for (block, words) in parcel {
                         slab.free(block, words as usize);
                     }
@@ -442,9 +461,9 @@ impl Slab {
 
     /// Hands all that was retired to the epoch, and lets it free what it can. For tests and for `compact`.
     pub(crate) fn flush_retired(self: &Arc<Self>, guard: &Guard) {
-        for mutex in &self.stripes {
+        for shelf in &self.shelves {
             let parcel = {
-                let mut stripe = mutex.lock();
+                let mut stripe = shelf.stripe.lock();
                 stripe.retired_words = 0;
                 std::mem::take(&mut stripe.retired)
             };
@@ -492,8 +511,8 @@ impl Slab {
     unsafe fn let_page_go(&self, page: *mut Page) {
         // SAFETY: a page that is held is in use, so that it lies in a live region and `owner` is constant.
         let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
-        if let Some(mutex) = self.stripes.get((owner & 0xff) as usize) {
-            let _stripe = mutex.lock();
+        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
+            let _stripe = shelf.stripe.lock();
             // SAFETY: its stripe is held, it is in no list, and with `used` at 0 no block of it is out.
             unsafe {
                 (*page).used -= 1;
@@ -507,8 +526,8 @@ impl Slab {
     /// Makes a sparse page a draining one, holds it, and lists its blocks.
     fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
         let wanted = self.sparse.load(Ordering::Relaxed);
-        let Some(mutex) = self.stripes.get(wanted.trailing_zeros() as usize) else { return None };
-        let mut stripe = mutex.lock();
+        let Some(shelf) = self.shelves.get(wanted.trailing_zeros() as usize) else { return None };
+        let mut stripe = shelf.stripe.lock();
         for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
             if !class.is_sparse() {
                 continue;
