@@ -19,7 +19,7 @@ mod subjects;
 use engines::entry::OpenOptions;
 use engines::testing::{Group, Reference, Subject, checks};
 use engines::{Capabilities, Durability, Engine, Error, registry};
-use fault::{FAULTS, FAULTS_FOR_RANDOM_SEQUENCES, Fault};
+use fault::{FAULTS, FAULTS_FOR_HISTORIES, FAULTS_FOR_RANDOM_SEQUENCES, Fault};
 use faulty::Faulty;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -93,6 +93,11 @@ fn threads() {
 #[test]
 fn visibility() {
     run(Group::Visibility);
+}
+
+#[test]
+fn histories() {
+    run(Group::Histories);
 }
 
 /// Random cases that each engine of the registry must be put to.
@@ -196,6 +201,7 @@ fn finds(name: &str, fault: Fault) -> bool {
     failure.is_some_and(|message| message.contains("has not ended") == fault.hangs())
 }
 
+const HISTORIES: &str = "histories of few keys among waves of neighbours are linearizable";
 const RANDOM_SEQUENCES: &str = "random sequences of operations do what the model does";
 
 #[test]
@@ -208,6 +214,13 @@ fn the_suite_catches_a_wrong_engine() {
 fn random_sequences_catch_a_wrong_engine() {
     let faults = FAULTS_FOR_RANDOM_SEQUENCES.iter();
     let missed: Vec<_> = faults.filter(|fault| !finds(RANDOM_SEQUENCES, **fault)).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+#[test]
+fn histories_catch_a_wrong_engine() {
+    let faults = FAULTS_FOR_HISTORIES.iter();
+    let missed: Vec<_> = faults.filter(|fault| !finds(HISTORIES, **fault)).collect();
     assert!(missed.is_empty(), "not found: {missed:?}");
 }
 
