@@ -28,6 +28,8 @@ pub mod array;
 pub mod btree;
 pub mod hash;
 pub mod lsm;
+#[cfg(feature = "peers-memory")]
+pub mod peers;
 pub mod rbtree;
 
 pub mod instruments;

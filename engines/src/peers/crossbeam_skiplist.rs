@@ -1,0 +1,102 @@
+//! `crossbeam-skiplist`: the lock-free skip list of `crossbeam`.
+//!
+//! Thread safety: the list is the crate's own. Inserting over a record would remove it first, so that a reader could miss it;
+//! instead each value lies in a latch, as the crate's documentation advises for values that change, and is replaced there. A
+//! write that has found a record just before it is deleted goes to the deleted one: it came before the delete.
+
+use super::peer::entry;
+use super::store::{Store, replace};
+use crate::chunk::Chunk;
+use crate::engine::{Capabilities, GetBuffer, ScanRange, Visitor};
+use crate::entry::Entry;
+use crossbeam::epoch::{default_collector, pin};
+use crossbeam_skiplist::SkipList;
+use parking_lot::RwLock;
+use std::ops::ControlFlow;
+
+pub(super) static ENTRY: Entry =
+    entry::<Skip>("crossbeam_skiplist::SkipList with a latch a value: lock-free skip list, ordered");
+
+type Bytes = Box<[u8]>;
+
+pub(super) struct Skip {
+    list: SkipList<Bytes, RwLock<Bytes>>,
+}
+
+impl Default for Skip {
+    fn default() -> Self {
+        Self { list: SkipList::new(default_collector().clone()) }
+    }
+}
+
+impl Store for Skip {
+    const NAME: &'static str = "crossbeam-skiplist";
+    const CAPABILITIES: Capabilities = Capabilities::IN_MEMORY_ORDERED;
+
+    #[inline]
+    fn read(&self, key: &[u8], mut see: impl FnMut(&[u8])) -> bool {
+        self.list.get(key, &pin()).map(|found| see(&found.value().read())).is_some()
+    }
+
+    fn set(&self, key: &[u8], value: &[u8]) {
+        let guard = &pin();
+        let boxed: Bytes = value.into();
+        let ours = boxed.as_ptr();
+        let entry = self.list.get_or_insert(key.into(), RwLock::new(boxed), guard);
+        let mut place = entry.value().write();
+        // Another address is a record that was there before.
+        if place.as_ptr() != ours {
+            replace(&mut place, value);
+        }
+        drop(place);
+        entry.release(guard);
+    }
+
+    fn update(&self, key: &[u8], value: &[u8]) -> bool {
+        self.list.get(key, &pin()).map(|found| replace(&mut found.value().write(), value)).is_some()
+    }
+
+    /// By way of the entry, since `SkipList::remove` may return a record that another thread has removed.
+    fn delete(&self, key: &[u8]) -> bool {
+        self.list.get(key, &pin()).is_some_and(|found| found.remove())
+    }
+
+    fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) {
+        let guard = pin();
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(found) = self.list.get(*key, &guard) {
+                values.put(index, &found.value().read());
+            }
+        }
+    }
+
+    /// Visits keys where they lie, and each value as a copy, so that its latch is released.
+    fn scan(&self, range: &ScanRange<'_>, _: &mut Chunk, visit: Visitor<'_>) -> Option<u64> {
+        let mut copy = Vec::new();
+        let guard = pin();
+        let mut visited = 0;
+        let mut records = self.list.range::<[u8], _>((range.lower(), range.upper()), &guard);
+        while visited < range.limit
+            && let Some(found) = if range.reverse { records.next_back() } else { records.next() }
+        {
+            visited += 1;
+            copy.clear();
+            if !range.keys_only {
+                copy.extend_from_slice(&found.value().read());
+            }
+            if visit(found.key(), &copy) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Some(visited as u64)
+    }
+
+    fn walk(&self, see: &mut dyn FnMut(&[u8], &[u8])) {
+        self.list.iter(&pin()).for_each(|found| see(found.key(), &found.value().read()));
+    }
+
+    /// A tower of two links in the mean, with a count and the value's latch.
+    fn structure_bytes(&self, records: usize) -> usize {
+        records * (size_of::<(Bytes, RwLock<Bytes>)>() + 3 * size_of::<usize>())
+    }
+}
