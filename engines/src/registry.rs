@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn a_peer_is_built_in_or_its_feature_is_named() {
         let optional: Vec<_> = OPTIONAL.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        let peers: Vec<_> = entries().filter(|entry| entry.kind == Kind::Peer).map(|entry| entry.name).collect();
+        let peers: Vec<_> =
+            entries().filter(|entry| entry.kind == Kind::Peer).map(|entry| entry.name).collect();
         assert!(peers.is_empty() || peers == optional, "{peers:?}");
         for name in optional {
             let found = find(name);

@@ -12,8 +12,9 @@ use foldhash::fast::FixedState;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 
-pub(super) static ENTRY: Entry =
-    entry::<LatchedHashMap>("std::collections::HashMap with foldhash behind a readers–writer latch: no order");
+pub(super) static ENTRY: Entry = entry::<LatchedHashMap>(
+    "std::collections::HashMap with foldhash behind a readers–writer latch: no order",
+);
 
 type Bytes = Box<[u8]>;
 

@@ -92,10 +92,7 @@ impl Store for ShardedHashTable {
     fn update(&self, key: &[u8], value: &[u8]) -> bool {
         let hash = hash(key);
         let mut shard = self.shards[shard_of(hash)].write();
-        shard
-            .find_mut(hash, |record| *record.0 == *key)
-            .map(|record| replace(&mut record.1, value))
-            .is_some()
+        shard.find_mut(hash, |record| *record.0 == *key).map(|record| replace(&mut record.1, value)).is_some()
     }
 
     fn delete(&self, key: &[u8]) -> bool {

@@ -4,7 +4,10 @@
 //! and changed under the latch taken exclusively, since the crate hands out nodes by shared reference only.
 //! A set allocates before it takes the latch; scans copy a chunk of records under it.
 
-#![expect(unsafe_code, reason = "the crate's cursors give no exclusive reference to a node, so its value lies in a cell")]
+#![expect(
+    unsafe_code,
+    reason = "the crate's cursors give no exclusive reference to a node, so its value lies in a cell"
+)]
 
 use super::peer::entry;
 use super::store::{Store, fill, replace};
@@ -95,7 +98,11 @@ impl Tree {
 
     /// The first node of a range in its direction.
     fn seek(&self, range: &ScanRange<'_>) -> Cursor<'_, Nodes> {
-        if range.reverse { self.0.upper_bound(bound(range.upper())) } else { self.0.lower_bound(bound(range.lower())) }
+        if range.reverse {
+            self.0.upper_bound(bound(range.upper()))
+        } else {
+            self.0.lower_bound(bound(range.lower()))
+        }
     }
 
     /// Pushes the first records of a range, in its direction, until the chunk is full.

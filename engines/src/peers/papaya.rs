@@ -11,8 +11,9 @@ use crate::entry::Entry;
 use foldhash::fast::FixedState;
 use papaya::HashMap;
 
-pub(super) static ENTRY: Entry =
-    entry::<Papaya>("papaya with foldhash: lock-free hash map for many readers, records are replaced whole, no order");
+pub(super) static ENTRY: Entry = entry::<Papaya>(
+    "papaya with foldhash: lock-free hash map for many readers, records are replaced whole, no order",
+);
 
 type Bytes = Box<[u8]>;
 

@@ -11,8 +11,9 @@ use crate::entry::Entry;
 use foldhash::fast::FixedState;
 use scc::HashMap;
 
-pub(super) static ENTRY: Entry =
-    entry::<SccHashMap>("scc::HashMap with foldhash: hash map latched by the bucket, resizes in steps, no order");
+pub(super) static ENTRY: Entry = entry::<SccHashMap>(
+    "scc::HashMap with foldhash: hash map latched by the bucket, resizes in steps, no order",
+);
 
 type Bytes = Box<[u8]>;
 

@@ -11,8 +11,9 @@ use crate::entry::Entry;
 use scc::{Guard, TreeIndex};
 use std::sync::Arc;
 
-pub(super) static ENTRY: Entry =
-    entry::<SccTreeIndex>("scc::TreeIndex: B+ tree whose readers take no latch, records are replaced whole, ordered");
+pub(super) static ENTRY: Entry = entry::<SccTreeIndex>(
+    "scc::TreeIndex: B+ tree whose readers take no latch, records are replaced whole, ordered",
+);
 
 /// Keys and values are copied when leaves split: with a count of owners that is cheap.
 type Bytes = Arc<[u8]>;

@@ -2,9 +2,9 @@
 
 use super::output::{Format, print};
 use crate::exit::Failure;
-use engines::{Capabilities, Error};
 use engines::entry::{Entry, Kind};
 use engines::registry;
+use engines::{Capabilities, Error};
 use serde::Serialize;
 use std::fmt::Write;
 
