@@ -2,7 +2,12 @@
 //!
 //! `cargo bench -p engines --features peers-memory --bench peers -- [NAME…]`. Prints the time of the engine over the time of the bare
 //! loop for reads, updates and scans of 50: the median of the turns and the middle half of them.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark prints, and fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints, and fails by panicking"
+)]
 
 use crossbeam::epoch;
 use crossbeam_skiplist::SkipList;
@@ -95,7 +100,10 @@ impl Bare for Sharded {
     fn update(&self, key: &[u8], value: &[u8]) -> bool {
         let hash = FixedState::default().hash_one(key);
         let mut shard = self.0[(hash << 7 >> 58) as usize].write();
-        shard.find_mut(hash, |record| *record.0 == *key).map(|record| record.1.copy_from_slice(value)).is_some()
+        shard
+            .find_mut(hash, |record| *record.0 == *key)
+            .map(|record| record.1.copy_from_slice(value))
+            .is_some()
     }
     fn scan(&self, _: &[u8], _: &mut Vec<u8>) -> usize {
         0
@@ -180,7 +188,9 @@ impl Bare for ferntree::Tree<Arc<[u8]>, Arc<[u8]>> {
     fn scan(&self, from: &[u8], out: &mut Vec<u8>) -> usize {
         let mut records = self.range::<[u8]>(Bound::Included(from), Bound::Unbounded);
         let mut visited = 0;
-        while visited < SCANNED && let Some((key, value)) = records.next() {
+        while visited < SCANNED
+            && let Some((key, value)) = records.next()
+        {
             black_box(key);
             copy(value, out);
             visited += 1;
@@ -241,7 +251,9 @@ impl Bare for Latched<RBTree<Nodes>> {
         let tree = self.0.read();
         let mut at = tree.lower_bound(At::Included(from));
         let mut visited = 0;
-        while visited < SCANNED && let Some(node) = at.get() {
+        while visited < SCANNED
+            && let Some(node) = at.get()
+        {
             black_box(&node.key);
             copy(&node.value.borrow(), out);
             visited += 1;
@@ -313,7 +325,9 @@ fn compare<B: Bare>(name: &str, mut bare: B) {
         };
         let [low, middle, high] = sorted(|(bare, engine)| engine / bare);
         let [bare, engine] = [sorted(|turn| turn.0)[1], sorted(|turn| turn.1)[1]];
-        println!("{name:20} {what:7} {middle:5.2} ({low:.2}–{high:.2})   bare {bare:6.0} ns, engine {engine:6.0} ns");
+        println!(
+            "{name:20} {what:7} {middle:5.2} ({low:.2}–{high:.2})   bare {bare:6.0} ns, engine {engine:6.0} ns"
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crossbeam::epoch::{default_collector, pin};
 use crossbeam_skiplist::SkipList;
 use parking_lot::RwLock;
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 pub(super) static ENTRY: Entry =
@@ -40,15 +41,19 @@ impl Store for Skip {
 
     fn set(&self, key: &[u8], value: &[u8]) {
         let guard = &pin();
-        let boxed: Bytes = value.into();
+        let boxed: Bytes = key.into();
         let ours = boxed.as_ptr();
-        let entry = self.list.get_or_insert(key.into(), RwLock::new(boxed), guard);
-        let mut place = entry.value().write();
-        // Another address is a record that was there before.
-        if place.as_ptr() != ours {
-            replace(&mut place, value);
+        let found = Cell::new(false);
+        let leave = |_: &RwLock<Bytes>| {
+            found.set(true);
+            false
+        };
+        let entry = self.list.compare_insert(boxed, RwLock::new(value.into()), leave, guard);
+        // A record that was found may have been removed since, and ours inserted after all: then its key is our key (keys without
+        // bytes have no address of their own). Others may have replaced the value of ours already, so it is left alone.
+        if found.get() && (key.is_empty() || entry.key().as_ptr() != ours) {
+            replace(&mut entry.value().write(), value);
         }
-        drop(place);
         entry.release(guard);
     }
 
