@@ -75,9 +75,9 @@ impl Store for Skip {
         }
     }
 
-    /// Visits keys where they lie, and each value as a copy, so that its latch is released.
-    fn scan(&self, range: &ScanRange<'_>, _: &mut Chunk, visit: Visitor<'_>) -> Option<u64> {
-        let mut copy = Vec::new();
+    /// Visits a copy of each record, so that the latch of its value is released. The key is copied under the latch too: its cache miss then
+    /// overlaps with that of the value, which the release would wait for.
+    fn scan(&self, range: &ScanRange<'_>, chunk: &mut Chunk, visit: Visitor<'_>) -> Option<u64> {
         let guard = pin();
         let mut visited = 0;
         let mut records = self.list.range::<[u8], _>((range.lower(), range.upper()), &guard);
@@ -85,11 +85,14 @@ impl Store for Skip {
             && let Some(found) = if range.reverse { records.next_back() } else { records.next() }
         {
             visited += 1;
-            copy.clear();
-            if !range.keys_only {
-                copy.extend_from_slice(&found.value().read());
+            chunk.reset(1);
+            if range.keys_only {
+                chunk.push(found.key(), &[]);
+            } else {
+                let value = found.value().read();
+                chunk.push(found.key(), &value);
             }
-            if visit(found.key(), &copy) == ControlFlow::Break(()) {
+            if chunk.iter().any(|(key, value)| visit(key, value) == ControlFlow::Break(())) {
                 break;
             }
         }
