@@ -31,6 +31,9 @@ step "tests, as the README has it"
 cargo test --workspace --locked
 
 if ! $quick; then
+    step "models of the protocols under loom"
+    scripts/loom.sh
+
     step "documentation, warnings are errors"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
