@@ -37,6 +37,9 @@ step "conformance of the engines of others"
 cargo test -p engines --features peers-memory --test conformance --locked
 
 if ! $quick; then
+    step "models of the protocols under loom"
+    scripts/loom.sh
+
     step "documentation, warnings are errors"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 

@@ -58,7 +58,8 @@ fn the_longest_key_and_value_fit_into_the_header() {
 fn a_value_is_replaced_where_it_fits_and_wastes_little() {
     within(LIMIT, "replace", || {
         let least = |words: usize| (0..=words).find(|needed| words <= needed + needed / 8 + 2).unwrap_or(0);
-        for words in [2, 3, 4, 10, 16, 17, 40] {
+        let blocks: &[usize] = if cfg!(miri) { &[2, 4, 17] } else { &[2, 3, 4, 10, 16, 17, 40] };
+        for words in blocks.iter().copied() {
             for len in 0..words * WORD_BYTES + 9 {
                 let words = block(words);
                 let record = Record::create(&words, b"key", b"");
