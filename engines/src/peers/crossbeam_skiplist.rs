@@ -20,6 +20,9 @@ pub(super) static ENTRY: Entry =
 
 type Bytes = Box<[u8]>;
 
+/// Records copied before they are visited.
+const CHUNK_RECORDS: usize = 64;
+
 pub(super) struct Skip {
     list: SkipList<Bytes, RwLock<Bytes>>,
 }
@@ -75,24 +78,29 @@ impl Store for Skip {
         }
     }
 
-    /// Visits a copy of each record, so that the latch of its value is released. The key is copied under the latch too: its cache miss then
-    /// overlaps with that of the value, which the release would wait for.
+    /// Copies some records, each value under its latch, and visits them when that is released; a pin lets the iterator go on where it was.
     fn scan(&self, range: &ScanRange<'_>, chunk: &mut Chunk, visit: Visitor<'_>) -> Option<u64> {
         let guard = pin();
         let mut visited = 0;
         let mut records = self.list.range::<[u8], _>((range.lower(), range.upper()), &guard);
-        while visited < range.limit
-            && let Some(found) = if range.reverse { records.next_back() } else { records.next() }
-        {
-            visited += 1;
-            chunk.reset(1);
-            if range.keys_only {
-                chunk.push(found.key(), &[]);
-            } else {
-                let value = found.value().read();
-                chunk.push(found.key(), &value);
+        while visited < range.limit {
+            chunk.reset(CHUNK_RECORDS.min(range.limit - visited));
+            while !chunk.is_full()
+                && let Some(found) = if range.reverse { records.next_back() } else { records.next() }
+            {
+                if range.keys_only {
+                    chunk.push(found.key(), &[]);
+                } else {
+                    chunk.push(found.key(), &found.value().read());
+                }
             }
-            if chunk.iter().any(|(key, value)| visit(key, value) == ControlFlow::Break(())) {
+            for (key, value) in chunk.iter() {
+                visited += 1;
+                if visit(key, value) == ControlFlow::Break(()) {
+                    return Some(visited as u64);
+                }
+            }
+            if !chunk.is_full() {
                 break;
             }
         }
