@@ -3,7 +3,9 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark reports by panicking")]
 
-use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use engines::array::{Array, ArrayOptions};
 use engines::{Engine, GetBuffer, ScanRange};
 use rand::{RngExt, SeedableRng};
@@ -95,7 +97,13 @@ fn points(criterion: &mut Criterion) {
 }
 
 /// Scans of a length from random keys, in records a second.
-fn scans_of(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, array: &Array, keys: &[[u8; 24]], length: usize) {
+fn scans_of(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    array: &Array,
+    keys: &[[u8; 24]],
+    length: usize,
+) {
     let mut session = array.session().expect("a session");
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
     group.throughput(Throughput::Elements(length as u64));

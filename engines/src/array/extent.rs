@@ -81,8 +81,9 @@ impl Extent {
     /// A segment.
     #[inline]
     pub(super) fn segment(&self, index: usize) -> Option<Segment<'_>> {
-        let start = index * self.segment_words;
-        Segment::of(self.stretch.words().get(start..start + self.segment_words)?)
+        // Before the first segment there is none either.
+        let start = index.checked_mul(self.segment_words)?;
+        Segment::of(self.stretch.words().get(start..start.checked_add(self.segment_words)?)?)
     }
 
     /// All segments.
@@ -127,7 +128,11 @@ impl Extent {
 
     /// The same for who holds the lock of the extent, or checks its version.
     #[inline]
-    pub(super) fn find_among_heads<'a, 'g>(&'a self, key: &[u8], guard: &'g Guard) -> Option<(usize, Look<'a, 'g>)> {
+    pub(super) fn find_among_heads<'a, 'g>(
+        &'a self,
+        key: &[u8],
+        guard: &'g Guard,
+    ) -> Option<(usize, Look<'a, 'g>)> {
         let head = self.map.head(key);
         let above = self.partition(|other| other <= head);
         let last = above.saturating_sub(1);
@@ -188,6 +193,11 @@ impl Extent {
     #[inline]
     pub(super) fn version(&self) -> Option<Version> {
         self.latch.read()
+    }
+
+    /// Bytes of the stretch.
+    pub(super) fn stretch_bytes(&self) -> u64 {
+        size_of_val(self.stretch.words()) as u64
     }
 
     /// Bytes of memory held beside the stretch.

@@ -112,7 +112,9 @@ impl Gathered {
         let bytes = self.bytes.get(self.end_before(from)..self.end_before(to)).unwrap_or_default();
         let (mut first, mut last) = (Vec::new(), Vec::new());
         let skip = match to.checked_sub(1) {
-            Some(end) if from < to => segment::common(self.key(from, &mut first, guard), self.key(end, &mut last, guard)),
+            Some(end) if from < to => {
+                segment::common(self.key(from, &mut first, guard), self.key(end, &mut last, guard))
+            }
             _ => 0,
         };
         let outside = (from..to).filter(|index| self.address(*index).is_some()).count();

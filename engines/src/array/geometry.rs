@@ -7,17 +7,17 @@
 //! rebalanced to its own thresholds therefore leaves each of its halves room for Θ(bytes / log n) further inserts or
 //! removals before that half asks for another rebalance; charged to these, every level costs O(log n) moves an
 //! operation, and all levels together amortised O(log² n), *n* being the records of an extent. An extent past τ_root is
-//! rebuilt with a quarter more segments, so that each record is moved by rebuilds about five times on average.
+//! rebuilt with a fifth more segments, so that each record is moved by rebuilds about five times on average.
 
 use super::options::ArrayOptions;
 use super::segment::{HEADER_BYTES, SLOT_BYTES};
 
 /// A segment that falls below this share of τ_root looks for records in its neighbourhood.
-const LEAF_MIN_SHARE: f64 = 0.3;
+const LEAF_MIN_SHARE: f64 = 0.4;
 /// The root's lower density in parts of its upper one: below this an extent gives segments back.
-const ROOT_MIN_SHARE: f64 = 0.5;
+const ROOT_MIN_SHARE: f64 = 0.6;
 /// How full a rebuilt extent is, in parts of τ_root.
-const REBUILT_SHARE: f64 = 0.8;
+const REBUILT_SHARE: f64 = 0.84;
 /// How full, in parts of τ_root, the records are packed that lie away from where inserts go on.
 const COLD_DENSITY: f64 = 0.97;
 
@@ -52,6 +52,11 @@ impl Geometry {
     /// Segments of a full extent.
     pub(super) const fn extent_segments(&self) -> usize {
         self.extent_segments
+    }
+
+    /// Whether an extent has fifteen sixteenths of the segments of a full one.
+    pub(super) const fn is_nearly_full(&self, segments: usize) -> bool {
+        segments * 16 >= self.extent_segments * 15
     }
 
     /// The most bytes of an entry within a segment: with its slot a quarter of the room.
@@ -126,8 +131,10 @@ mod tests {
                     let fewest = geometry.fewest(level, height, segments);
                     assert!(fewest < geometry.most(level, height, segments));
                 }
-                let root = 1 << height;
-                let (fewest, most) = (geometry.fewest(height, height, root), geometry.most(height, height, root));
+                // Where a segment is a small part of the whole, so that rounding up does not decide.
+                let root = 8 << height;
+                let (fewest, most) =
+                    (geometry.fewest(height, height, root), geometry.most(height, height, root));
                 for bytes in [fewest, most] {
                     let rebuilt = geometry.rebuilt_segments(bytes);
                     assert!(geometry.fewest(height, height, rebuilt) < bytes, "not rebuilt again at once");

@@ -75,7 +75,9 @@ impl<'a, 'g> Look<'a, 'g> {
     #[inline]
     pub(super) fn compare(&self, index: usize, header: Header, key: &[u8]) -> Option<Ordering> {
         match self.segment.place(index, header.count)? {
-            Place::Inside { key: at, key_len, .. } => words::compare_at(self.segment.words(), at, key_len, key),
+            Place::Inside { key: at, key_len, .. } => {
+                words::compare_at(self.segment.words(), at, key_len, key)
+            }
             Place::Outside(address) => Some(outside::record(self, address)?.compare(key)),
         }
     }

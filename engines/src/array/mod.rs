@@ -65,6 +65,7 @@ use root::Root;
 use session::ArraySession;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use top::Top;
 
 const NAME: &str = "array";
@@ -103,9 +104,10 @@ pub struct Array {
     held: Arc<AtomicU64>,
 }
 
-/// How often the epoch is asked to free what was retired: it takes three advances, and another thread that is pinned for
-/// a moment may hold one up.
-const RECLAIM_ROUNDS: usize = 8;
+/// How often the epoch is asked at once to free what was retired, which takes three advances…
+const RECLAIM_ROUNDS: usize = 4;
+/// …and how many milliseconds it is waited for at the most, where another thread is pinned and much is retired.
+const RECLAIM_MILLISECONDS: usize = 50;
 
 impl Array {
     /// An empty array.
@@ -136,18 +138,38 @@ impl Array {
 
     /// Lets the epoch free what was retired, as far as no reader is pinned.
     fn reclaim(&self) {
-        for _ in 0..RECLAIM_ROUNDS {
-            self.outside.flush(&epoch::pin());
+        for round in 0..RECLAIM_ROUNDS + RECLAIM_MILLISECONDS {
+            let guard = epoch::pin();
+            self.outside.flush(&guard);
+            let held: u64 =
+                self.root.load(&guard).extents().iter().map(|extent| extent.stretch_bytes()).sum();
+            drop(guard);
+            if round >= RECLAIM_ROUNDS {
+                let retired =
+                    self.held.load(Ordering::Relaxed).saturating_sub(held) + self.outside.retired_bytes();
+                if retired * 8 <= held {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 
     fn is_empty(&self) -> bool {
         let guard = &epoch::pin();
-        self.root.load(guard).extents().iter().all(|extent| extent.iter().all(|segment| segment.header().count == 0))
+        self.root
+            .load(guard)
+            .extents()
+            .iter()
+            .all(|extent| extent.iter().all(|segment| segment.header().count == 0))
     }
 
     /// Builds extents of the records up to the first that is refused or out of order. Returns how many, and that one.
-    fn load(&self, records: &mut dyn Iterator<Item = (&[u8], &[u8])>, loading: &mut Loading) -> (u64, Result<Option<Owned>>) {
+    fn load(
+        &self,
+        records: &mut dyn Iterator<Item = (&[u8], &[u8])>,
+        loading: &mut Loading,
+    ) -> (u64, Result<Option<Owned>>) {
         let (mut last, mut loaded): (Option<Vec<u8>>, _) = (None, 0);
         for (key, value) in records {
             if let Err(error) = CAPABILITIES.check_record(key, value) {

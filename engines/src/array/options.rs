@@ -15,8 +15,9 @@ pub struct ArrayOptions {
     /// Segments of a full extent, a power of two from 4 to 1024. An extent is the stretch of memory within which records are
     /// contiguous, and what grows, splits and merges as a whole: the longest pause of a write rewrites five of them.
     pub extent_segments: usize,
-    /// The most bytes an extent may hold, as a share of its room from 0.5 to 0.95, before it gets more segments.
-    /// Higher saves memory, lower saves moves.
+    /// The most bytes an extent may hold, as a share of its room from 0.5 to 0.95, for a rebalance of it to make room;
+    /// beyond it the extent gets more segments, until it is four fifths as full as this. Smaller windows may be fuller, so
+    /// that an extent becomes denser than this when keys arrive evenly. Higher saves memory, lower saves moves.
     pub max_density: f64,
 }
 
@@ -56,13 +57,17 @@ impl ArrayOptions {
     pub(super) fn check(&self) -> Result<()> {
         let segment = self.segment_bytes.0;
         if !segment.is_power_of_two() || !(256..=32 << 10).contains(&segment) {
-            let message =
-                format!("segment_bytes must be a power of two from 256B to 32KiB, not {}", self.segment_bytes);
+            let message = format!(
+                "segment_bytes must be a power of two from 256B to 32KiB, not {}",
+                self.segment_bytes
+            );
             return Err(invalid(super::NAME, &message));
         }
         if !self.extent_segments.is_power_of_two() || !(4..=1024).contains(&self.extent_segments) {
-            let message =
-                format!("extent_segments must be a power of two from 4 to 1024, not {}", self.extent_segments);
+            let message = format!(
+                "extent_segments must be a power of two from 4 to 1024, not {}",
+                self.extent_segments
+            );
             return Err(invalid(super::NAME, &message));
         }
         if !(0.5..=0.95).contains(&self.max_density) {

@@ -14,6 +14,7 @@ use super::look::Look;
 use super::segment::Place;
 use crate::memory::record::{self, Record};
 use crate::memory::slab::{Block, SMALL_WORDS_MOST, Slab};
+use crate::memory::words::WORD_BYTES;
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Outside {
     slab: Arc<Slab>,
     /// Key and value bytes of the records that stand in segments.
     live_bytes: AtomicU64,
+    /// Bytes of long records that wait for readers.
+    retired_bytes: Arc<AtomicU64>,
 }
 
 /// A record that was taken out of its segment, and must be retired.
@@ -66,7 +69,7 @@ pub(super) fn gathered(address: u64, guard: &Guard) -> Option<Record<'_>> {
 impl Outside {
     /// No records.
     pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), live_bytes: AtomicU64::new(0) }
+        Self { slab: Slab::new(), live_bytes: AtomicU64::new(0), retired_bytes: Arc::default() }
     }
 
     /// Stores a record in a block; its address, to be written into a segment.
@@ -103,6 +106,12 @@ impl Outside {
         // SAFETY: it was allocated here, and taken out of its only segment; an orphan is retired once, since it is moved here.
         unsafe { self.slab.retire(guard, orphan.0 as usize / 64, block, words) };
         if words > SMALL_WORDS_MOST {
+            let bytes = (words * WORD_BYTES) as u64;
+            self.retired_bytes.fetch_add(bytes, Ordering::Relaxed);
+            let retired = Arc::clone(&self.retired_bytes);
+            // The slab frees first what it hands to the epoch first.
+            self.slab.flush_retired(guard);
+            guard.defer(move || retired.fetch_sub(bytes, Ordering::Relaxed));
             guard.flush();
         }
     }
@@ -115,6 +124,11 @@ impl Outside {
     /// Key and value bytes.
     pub(super) fn live_bytes(&self) -> u64 {
         self.live_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of long records that wait for readers.
+    pub(super) fn retired_bytes(&self) -> u64 {
+        self.retired_bytes.load(Ordering::Relaxed)
     }
 
     /// Bytes of memory held.

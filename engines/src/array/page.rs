@@ -9,10 +9,15 @@ use super::look::Look;
 use super::outside;
 use super::segment::{Header, OUTSIDE, Place};
 use crate::engine::Visitor;
-use crate::memory::words::{self, WORD_BYTES};
+use crate::memory::prefetch;
+use crate::memory::words::{self, WORD_BYTES, words_for};
 use crate::sync::Ordering;
 use std::ops::{ControlFlow, Range};
 
+/// Words of a line.
+const LINE_WORDS: usize = prefetch::LINE_BYTES / WORD_BYTES;
+/// Lines that are asked for ahead of the copy, because the processor by itself stops doing so at every page.
+const AHEAD_LINES: usize = 16;
 /// Entries that are outside are copied up to so many bytes at a time.
 const OUTSIDE_BYTES_MOST: usize = 256 << 10;
 /// A page keeps no more memory than this for them.
@@ -74,6 +79,8 @@ impl Page {
         let start = segment.offset(range.start, header.count);
         let end = segment.offset(range.end, header.count);
         let base = start / WORD_BYTES * WORD_BYTES;
+        let words = segment.words().get(base / WORD_BYTES..)?.get(..words_for(end.checked_sub(base)?))?;
+        prefetch::lines(words.as_ptr(), (words.len() / LINE_WORDS).min(AHEAD_LINES));
         let (slots, skipped) = segment.slot_words(range.start, range.end);
         self.offsets.reserve(slots.len() * 2 + 1);
         for word in slots {
@@ -86,8 +93,13 @@ impl Page {
         }
         self.offsets.truncate(range.len());
         self.offsets.push(end.wrapping_sub(base) as u32);
-        let words = segment.words().get(base / WORD_BYTES..)?;
-        words::append(words, end.checked_sub(base)?, &mut self.bytes)?;
+        self.bytes.reserve(words.len() * WORD_BYTES);
+        let mut ahead = words.get(AHEAD_LINES * LINE_WORDS..).unwrap_or_default();
+        for piece in words.chunks(AHEAD_LINES * LINE_WORDS) {
+            prefetch::lines(ahead.as_ptr(), (ahead.len() / LINE_WORDS).min(AHEAD_LINES));
+            ahead = ahead.get(AHEAD_LINES * LINE_WORDS..).unwrap_or_default();
+            words::append(piece, piece.len() * WORD_BYTES, &mut self.bytes)?;
+        }
         if !look.holds() {
             return None;
         }
@@ -108,7 +120,9 @@ impl Page {
         let len = range.len();
         for step in 0..len {
             let index = if reverse { len - 1 - step } else { step };
-            let Place::Outside(address) = look.segment().place(range.start + index, header.count)? else { continue };
+            let Place::Outside(address) = look.segment().place(range.start + index, header.count)? else {
+                continue;
+            };
             if self.outside.len() >= OUTSIDE_BYTES_MOST {
                 self.keep(if reverse { index + 1..len } else { 0..index });
                 return Some(());
@@ -155,10 +169,14 @@ impl Page {
     #[cold]
     fn outside(&self, index: usize) -> (&[u8], &[u8]) {
         let at = self.outside_ends.binary_search_by_key(&index, |outside| outside.index);
-        let Some(Outside { start, key_end, end, .. }) = at.ok().and_then(|at| self.outside_ends.get(at)) else {
+        let Some(Outside { start, key_end, end, .. }) = at.ok().and_then(|at| self.outside_ends.get(at))
+        else {
             return Default::default();
         };
-        (self.outside.get(*start..*key_end).unwrap_or_default(), self.outside.get(*key_end..*end).unwrap_or_default())
+        (
+            self.outside.get(*start..*key_end).unwrap_or_default(),
+            self.outside.get(*key_end..*end).unwrap_or_default(),
+        )
     }
 
     /// Visits the entries of a range in either direction; tells how many, and whether the visitor broke.
@@ -170,6 +188,9 @@ impl Page {
         keys_only: bool,
         visit: Visitor<'_>,
     ) -> (u64, ControlFlow<()>) {
+        if !reverse && self.outside_ends.is_empty() {
+            return self.visit_inside(range, keys_only, visit);
+        }
         let mut visited = 0;
         let mut one = |index| {
             let (key, value) = self.record(index);
@@ -178,5 +199,31 @@ impl Page {
         };
         let flow = if reverse { range.rev().try_for_each(&mut one) } else { range.try_for_each(&mut one) };
         (visited, flow)
+    }
+
+    /// The same upwards, where no entry is outside: each starts where the one before ends.
+    #[inline]
+    fn visit_inside(
+        &self,
+        range: Range<usize>,
+        keys_only: bool,
+        visit: Visitor<'_>,
+    ) -> (u64, ControlFlow<()>) {
+        let Some((first, ends)) = self.offsets.get(range.start..=range.end).and_then(<[u32]>::split_first)
+        else {
+            return (0, ControlFlow::Continue(()));
+        };
+        let (mut start, mut visited) = (*first as usize, 0);
+        for end in ends {
+            let entry = self.bytes.get(start..*end as usize).unwrap_or_default();
+            start = *end as usize;
+            let Some((mark, rest)) = entry.split_first() else { continue };
+            let (key, value) = rest.split_at_checked(usize::from(*mark)).unwrap_or_default();
+            visited += 1;
+            if visit(key, if keys_only { &[] } else { value }).is_break() {
+                return (visited, ControlFlow::Break(()));
+            }
+        }
+        (visited, ControlFlow::Continue(()))
     }
 }

@@ -5,7 +5,9 @@
 //! instead, guided by where the last inserts went. Here the guide is the simplest that serves: a run of inserts next to
 //! each other, which ascending and descending loads are. At each level the half without the spot is filled to the middle
 //! of its own and its parent's upper density, the half with the spot gets the rest. Half of the slack that the amortised
-//! bound rests on stays in each half, so a change of the pattern costs at most twice as much as after an even spread.
+//! bound rests on stays in each half, so a change of the pattern costs at most twice as much as after an even spread. After
+//! a run of as many inserts as the window has segments, the half without the spot is packed: should the pattern change,
+//! one even rebalance a level makes up for it, which the run has paid for.
 //!
 //! A plan is the list of the indexes at which segments begin, and behind them the number of entries.
 
@@ -21,6 +23,8 @@ pub(super) struct Hot {
     pub(super) run: usize,
 }
 
+/// How full the segments away from a long run are packed.
+const PACKED: f64 = 0.97;
 /// A run that is not longer than this may be chance.
 const SHORT_RUN: usize = 8;
 
@@ -45,7 +49,8 @@ pub(super) fn spread(
         let mut targets = vec![0; segments];
         // The room belongs behind the inserted entry as well as before it.
         let spot = entries.cost_before(hot.index + 1).min(entries.cost());
-        uneven(geometry, &mut targets, entries.cost(), spot, level, height);
+        let packs = hot.run >= segments;
+        uneven(geometry, &mut targets, entries.cost(), spot, packs, level, height);
         if let Some(plan) = cut(entries, &targets, geometry.room()) {
             return Some(plan);
         }
@@ -77,13 +82,22 @@ fn even(targets: &mut [usize], bytes: usize) {
 }
 
 /// Gives each segment of a window its share of so many bytes, the hot spot lying behind `spot` of them.
-fn uneven(geometry: &Geometry, mut targets: &mut [usize], mut bytes: usize, mut spot: usize, mut level: u32, height: u32) {
+fn uneven(
+    geometry: &Geometry,
+    mut targets: &mut [usize],
+    mut bytes: usize,
+    mut spot: usize,
+    packs: bool,
+    mut level: u32,
+    height: u32,
+) {
     while targets.len() > 1 && level > 0 {
         let len = targets.len();
         let (left, right) = targets.split_at_mut(len.next_power_of_two() / 2);
         let go_right = spot * len >= bytes * left.len();
         let (cold, hot) = if go_right { (left, right) } else { (right, left) };
-        let density = f64::midpoint(geometry.upper(level, height), geometry.upper(level - 1, height));
+        let middle = f64::midpoint(geometry.upper(level, height), geometry.upper(level - 1, height));
+        let density = if packs { PACKED } else { middle };
         let wanted = (density * (cold.len() * geometry.room()) as f64) as usize;
         // The next insert must land in the hot half, or else the cold one fills up at once.
         let up_to_spot = if go_right { spot } else { bytes - spot };
@@ -147,7 +161,10 @@ mod tests {
     #[test]
     fn every_plan_keeps_the_limits_of_a_segment() {
         for segment_bytes in [256, 1024] {
-            let geometry = Geometry::new(&ArrayOptions { segment_bytes: ByteSize(segment_bytes), ..ArrayOptions::default() });
+            let geometry = Geometry::new(&ArrayOptions {
+                segment_bytes: ByteSize(segment_bytes),
+                ..ArrayOptions::default()
+            });
             let longest = geometry.entry_bytes_most() - 2;
             let mut made = 0;
             for segments in 1..if cfg!(miri) { 4 } else { 20 } {
@@ -156,8 +173,14 @@ mod tests {
                     let entries = entries(count, |n| n * 7919 % longest);
                     for index in [0, count / 3, count - 1] {
                         for run in [0, 100] {
-                            let plan =
-                                spread(&geometry, &entries, segments, Some(Hot { index, run }), height, height);
+                            let plan = spread(
+                                &geometry,
+                                &entries,
+                                segments,
+                                Some(Hot { index, run }),
+                                height,
+                                height,
+                            );
                             let Some(plan) = plan else { continue };
                             made += 1;
                             assert_eq!((plan.len(), plan[0], plan[segments]), (segments + 1, 0, count));
@@ -169,7 +192,10 @@ mod tests {
                         }
                     }
                     if entries.cost() * 4 <= segments * geometry.room() * 3 {
-                        assert!(spread(&geometry, &entries, segments, None, 0, 0).is_some(), "three quarters full");
+                        assert!(
+                            spread(&geometry, &entries, segments, None, 0, 0).is_some(),
+                            "three quarters full"
+                        );
                     }
                 }
             }
@@ -179,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_room_is_where_the_inserts_are() {
-        let geometry = Geometry::new(&ArrayOptions { segment_bytes: ByteSize(1024), ..ArrayOptions::default() });
+        let geometry =
+            Geometry::new(&ArrayOptions { segment_bytes: ByteSize(1024), ..ArrayOptions::default() });
         let entries = entries(900, |_| 10);
         let sizes = |index| {
             let plan = spread(&geometry, &entries, 20, Some(Hot { index, run: 100 }), 5, 8).unwrap();

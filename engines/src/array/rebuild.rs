@@ -49,7 +49,7 @@ impl Array {
     ) {
         let here = edit.extent_index;
         let (extents, len) = (top.extents(), top.extents().len());
-        let is_full = extents.get(here).is_some_and(|extent| extent.len() >= self.geometry.extent_segments());
+        let is_full = extents.get(here).is_some_and(|extent| self.geometry.is_nearly_full(extent.len()));
         let is_hot = Hot { index: 0, run: edit.run }.is_hot() && edit.entry.is_some();
         let range = if edit.is_shrinking {
             here.saturating_sub(1)..(here + 2).min(len)
@@ -78,7 +78,14 @@ impl Array {
         let hot = hot.filter(|_| is_hot);
         let parts = match hot {
             Some(hot) if is_full && range.len() == 1 => self.parts_around(&entries, hot),
-            _ => self.even_parts(&entries, hot),
+            _ => {
+                let segments = self.geometry.rebuilt_segments(entries.cost());
+                // One extent stays one until it is full.
+                let is_alone = range.len() == 1 && !is_full;
+                let segments =
+                    if is_alone { segments.min(self.geometry.extent_segments()) } else { segments };
+                self.even_parts(&entries, segments, hot)
+            }
         };
         counters.rebuilds += 1;
         counters.moved(entries.len());
@@ -91,9 +98,11 @@ impl Array {
         let (replaced, behind) = rest.split_at(range.len().min(rest.len()));
         let lower = replaced.first().map_or(&[][..], |extent| extent.lower());
         let mut extents = before.to_vec();
-        extents.extend(parts.iter().enumerate().map(|(index, part)| {
-            Arc::new(self.build(entries, part, (index == 0).then_some(lower), guard))
-        }));
+        extents.extend(
+            parts.iter().enumerate().map(|(index, part)| {
+                Arc::new(self.build(entries, part, (index == 0).then_some(lower), guard))
+            }),
+        );
         extents.extend_from_slice(behind);
         self.root.replace(Top::new(top.serial() + 1, extents), guard);
         for extent in replaced {
@@ -127,13 +136,12 @@ impl Array {
     }
 
     /// As many extents as are needed, all equally full.
-    fn even_parts(&self, entries: &Gathered, hot: Option<Hot>) -> Vec<Part> {
+    fn even_parts(&self, entries: &Gathered, segments: usize, hot: Option<Hot>) -> Vec<Part> {
         let full = self.geometry.extent_segments();
-        let segments = self.geometry.rebuilt_segments(entries.cost());
         let count = segments.div_ceil(full);
         let mut each = segments.div_ceil(count);
-        if count > 2 && each * 8 >= full * 7 {
-            // What is nearly full gets whole huge pages.
+        if self.geometry.is_nearly_full(each) {
+            // It may as well lie on a huge page.
             each = full;
         }
         let (mut parts, mut from) = (Vec::new(), 0);
@@ -270,7 +278,8 @@ impl Loading {
                 break;
             }
             let (mut first, mut last) = (Vec::new(), Vec::new());
-            let (from, to) = (part.plan.first().copied().unwrap_or(0), part.plan.last().copied().unwrap_or(0));
+            let (from, to) =
+                (part.plan.first().copied().unwrap_or(0), part.plan.last().copied().unwrap_or(0));
             let lower = if self.extents.is_empty() || from == to {
                 Vec::new()
             } else {

@@ -96,7 +96,11 @@ impl Array {
         // Another thread may have made room meanwhile.
         let outcome = at.map_or(Outcome::Stale, |at| self.apply(&look, at, write, is_alone, guard));
         let Some(at) = at.filter(|_| outcome == Outcome::NoRoom) else {
-            if outcome == Outcome::Stale { segment.latch().unlock_unchanged() } else { segment.latch().unlock() }
+            if outcome == Outcome::Stale {
+                segment.latch().unlock_unchanged()
+            } else {
+                segment.latch().unlock()
+            }
             extent.latch().unlock_unchanged();
             return outcome;
         };

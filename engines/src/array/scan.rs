@@ -9,6 +9,7 @@
 use super::Array;
 use super::look::Look;
 use super::page::Page;
+use super::segment::Segment;
 use super::top::Top;
 use crate::engine::{ScanRange, Visitor};
 use crate::memory::latch::Version;
@@ -17,8 +18,10 @@ use crate::sync::Wait;
 use crossbeam::epoch::{self, Guard};
 use std::ops::{Bound, Range};
 
-/// The lines of the next segment to ask for: its header and most of its directory.
-const NEXT_LINES: usize = 4;
+/// The lines of the next segment to ask for: its header and most of its directory…
+const DIRECTORY_LINES: usize = 4;
+/// …and its first entries.
+const ENTRY_LINES: usize = 16;
 
 /// Where a segment was found.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +50,12 @@ impl Spot {
     }
 
     /// The first or last segment of an extent.
-    fn enter<'g>(top: &'g Top, extent_index: usize, reverse: bool, guard: &'g Guard) -> Option<(Self, Look<'g, 'g>)> {
+    fn enter<'g>(
+        top: &'g Top,
+        extent_index: usize,
+        reverse: bool,
+        guard: &'g Guard,
+    ) -> Option<(Self, Look<'g, 'g>)> {
         let extent = top.extent(extent_index)?;
         let version = extent.version()?;
         let segment = if reverse { extent.len() - 1 } else { 0 };
@@ -56,12 +64,10 @@ impl Spot {
         extent.latch().holds(version).then_some((spot, look))
     }
 
-    /// Asks for the first lines of the segment to be copied next.
-    fn prefetch_next(self, top: &Top, reverse: bool) {
-        let next = if reverse { self.segment.wrapping_sub(1) } else { self.segment + 1 };
-        if let Some(segment) = top.extent(self.extent).and_then(|extent| extent.segment(next)) {
-            prefetch::lines(segment.words().as_ptr(), NEXT_LINES);
-        }
+    /// The segment to be copied next, unless it is in another extent. To be asked for only.
+    fn neighbour(self, top: &Top, reverse: bool) -> Option<Segment<'_>> {
+        let next = if reverse { self.segment.checked_sub(1)? } else { self.segment + 1 };
+        top.extent(self.extent)?.segment(next)
     }
 
     /// The segment of a key.
@@ -171,6 +177,11 @@ impl Array {
             } else {
                 entries.start..entries.end.min(entries.start.saturating_add(left))
             };
+            // The next segment's directory comes while this one is copied, its first entries while they are visited.
+            let neighbour = if wanted.len() < left { spot.neighbour(top, range.reverse) } else { None };
+            if let Some(next) = neighbour {
+                prefetch::lines(next.words().as_ptr(), DIRECTORY_LINES);
+            }
             if page.copy(&look, header, wanted.clone(), range.reverse, range.keys_only).is_none() {
                 wait.once();
                 continue;
@@ -179,7 +190,10 @@ impl Array {
             cursor.behind = (!is_cut).then_some(spot);
             let Some(last) = page.len().checked_sub(1) else { continue };
             if left > page.len() {
-                spot.prefetch_next(top, range.reverse);
+                if let Some(next) = neighbour {
+                    let first = next.words().as_ptr().cast::<u8>().wrapping_add(next.header().start);
+                    prefetch::lines(first, ENTRY_LINES);
+                }
                 let key = cursor.key.get_or_insert_default();
                 key.clear();
                 key.extend_from_slice(page.record(if range.reverse { 0 } else { last }).0);
@@ -220,7 +234,11 @@ fn part(look: &Look<'_, '_>, range: &ScanRange<'_>, cursor: &Cursor) -> Option<R
         Bound::Included(key) => (key, true),
         Bound::Excluded(key) => (key, false),
     };
-    let position = look.position(header, key)?;
-    let index = position.index + usize::from(position.found && is_included == range.reverse);
+    // A key that is there is found without a look at what the segment's keys have in common.
+    let (index, found) = match look.find(header, key) {
+        Ok(Some(index)) => (index, true),
+        _ => look.position(header, key).map(|position| (position.index, position.found))?,
+    };
+    let index = index + usize::from(found && is_included == range.reverse);
     Some(if range.reverse { 0..index } else { index..header.count })
 }

@@ -319,7 +319,10 @@ impl<'a> Segment<'a> {
     fn move_offsets(&self, entries: usize, by: usize, down: bool) {
         for index in 0..entries {
             let slot = self.slot(index);
-            self.set_slot(index, if down { slot.wrapping_sub(by as u32) } else { slot.wrapping_add(by as u32) });
+            self.set_slot(
+                index,
+                if down { slot.wrapping_sub(by as u32) } else { slot.wrapping_add(by as u32) },
+            );
         }
     }
 
@@ -388,7 +391,13 @@ impl<'a> Segment<'a> {
     }
 
     /// Fills the segment with entries: their bytes side by side, and for each its length and head.
-    pub(super) fn fill(&self, bytes: &[u8], skip: usize, outside: usize, slots: impl Iterator<Item = (usize, u16)>) {
+    pub(super) fn fill(
+        &self,
+        bytes: &[u8],
+        skip: usize,
+        outside: usize,
+        slots: impl Iterator<Item = (usize, u16)>,
+    ) {
         let start = self.size() - bytes.len();
         let (mut at, mut count) = (start, 0);
         for (len, head) in slots {
@@ -396,7 +405,10 @@ impl<'a> Segment<'a> {
             at += len;
             count += 1;
         }
-        debug_assert!(at == self.size() && HEADER_BYTES + count * SLOT_BYTES <= start, "a segment filled too far");
+        debug_assert!(
+            at == self.size() && HEADER_BYTES + count * SLOT_BYTES <= start,
+            "a segment filled too far"
+        );
         let stored = words::store_at(self.words, start, bytes);
         debug_assert!(stored, "entries beyond their segment");
         self.set_header(Header { count, start, skip, outside });

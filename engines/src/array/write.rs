@@ -129,7 +129,11 @@ impl Array {
         let is_alone = found.extent.len() == 1 && found.top.extents().len() == 1;
         let outcome = self.apply(&look, at, write, is_alone, guard);
         let latch = look.segment().latch();
-        if outcome == Outcome::NoRoom { latch.unlock_unchanged() } else { latch.unlock() }
+        if outcome == Outcome::NoRoom {
+            latch.unlock_unchanged()
+        } else {
+            latch.unlock()
+        }
         outcome
     }
 
@@ -158,7 +162,8 @@ impl Array {
             segment.overwrite(key + key_len, write.value);
             return Outcome::Found;
         }
-        let (used, old) = (segment.used(), segment.offset(at.index + 1, count) - segment.offset(at.index, count));
+        let (used, old) =
+            (segment.used(), segment.offset(at.index + 1, count) - segment.offset(at.index, count));
         let left = write.entry.map_or(used - old - SLOT_BYTES, |entry| used - old + entry.len());
         if left < used && left < self.geometry.leaf_fewest() && !is_alone {
             return Outcome::NoRoom;
