@@ -25,6 +25,8 @@ pub(super) struct Hot {
 
 /// How full the segments away from a long run are packed.
 const PACKED: f64 = 0.97;
+/// The segments where a run goes on keep one part in so many of their room in use, so that none gets empty.
+const HOT_FEWEST_PART: usize = 6;
 /// A run that is not longer than this may be chance.
 const SHORT_RUN: usize = 8;
 
@@ -101,7 +103,7 @@ fn uneven(
         let wanted = (density * (cold.len() * geometry.room()) as f64) as usize;
         // The next insert must land in the hot half, or else the cold one fills up at once.
         let up_to_spot = if go_right { spot } else { bytes - spot };
-        let hot_fewest = geometry.fewest(level - 1, height, hot.len());
+        let hot_fewest = hot.len() * geometry.room() / HOT_FEWEST_PART;
         let fair = bytes * cold.len() / len;
         let cold_bytes = wanted.min(bytes.saturating_sub(hot_fewest)).min(up_to_spot).max(fair).min(bytes);
         even(cold, cold_bytes);
