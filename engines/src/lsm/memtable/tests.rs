@@ -23,6 +23,19 @@ fn detail(table: &Memtable, name: &str) -> f64 {
     table.stats().details.iter().find(|(detail, _)| detail == name).expect("it is reported").1
 }
 
+/// Waits until it holds so little memory, which it does as soon as no thread that was pinned when something was retired is
+/// still: those of other tests as well.
+fn shrinks_to(table: &Memtable, bytes: u64) {
+    for _ in 0..10_000 {
+        table.compact();
+        if table.stats().memory_bytes <= bytes {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("{} bytes are held, {bytes} would do", table.stats().memory_bytes);
+}
+
 fn collect(scan: impl FnOnce(crate::engine::Visitor<'_>) -> crate::Result<u64>) -> Records {
     let mut records = Records::new();
     let visited = scan(&mut |key, value| {
@@ -206,7 +219,7 @@ fn a_hot_key_costs_the_room_of_one_version() {
             table.set(&[51], &[2; 100]).expect("no error");
         }
         assert_eq!(detail(&table, "versions"), 100.0);
-        assert_eq!(table.stats().memory_bytes, before, "freed space is used again");
+        shrinks_to(&table, before + (1 << 20));
         assert_eq!(table.sequence(), 90_100);
         // With a view it costs two versions, however often it is written.
         let view = table.read_view();
@@ -401,12 +414,11 @@ fn compact_gives_back_what_deletes_and_overwrites_left() {
     within(LIMIT, "compact gives back what deletes and overwrites left", || {
         let table = Memtable::new(MemtableOptions::default());
         (0..30_000u32).for_each(|n| table.set(&n.to_be_bytes(), &[1; 300]).expect("no error"));
+        let peak = table.stats().memory_bytes;
         (0..29_900u32).for_each(|n| _ = table.delete(&n.to_be_bytes()).expect("no error"));
         assert_eq!((table.stats().records, detail(&table, "versions")), (100, 100.0));
-        let before = table.stats().memory_bytes;
-        table.compact();
+        shrinks_to(&table, peak / 10);
         assert_eq!((table.stats().records, detail(&table, "tombstones")), (100, 0.0));
-        assert!(table.stats().memory_bytes < before / 5, "{before}, {}", table.stats().memory_bytes);
         table.validate().expect("invariants hold");
     });
 }
