@@ -359,6 +359,13 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
+            if (*page).draining {
+                // The class was told when its emptying began.
+                if (*page).used == 0 {
+                    self.give_page_back(page);
+                }
+                return;
+            }
             class.used -= 1;
             if (*page).used == 0 && (class.pages > 1 || class.used == 0) {
                 if (*page).listed {
@@ -367,7 +374,7 @@ impl Slab {
                 class.pages -= 1;
                 class.blocks -= u64::from((*page).blocks);
                 self.give_page_back(page);
-            } else if !(*page).listed && !(*page).draining {
+            } else if !(*page).listed {
                 class.push_back(page);
             }
         }
@@ -471,6 +478,10 @@ impl Slab {
                 }
                 class.unlink(best);
                 (*best).draining = true;
+                // Its free blocks are of no use any more, so they must not make the class look sparse.
+                class.pages -= 1;
+                class.blocks -= u64::from((*best).blocks);
+                class.used -= u64::from((*best).used);
                 let start = page_blocks(best);
                 for index in 0..(*best).touched as usize {
                     let word = start.byte_add(index * words as usize * WORD_BYTES);
