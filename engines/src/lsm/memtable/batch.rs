@@ -55,9 +55,7 @@ impl Memtable {
         }
         descriptor.retire(self.tree.nodes(), lane, guard);
         self.account(lane, &change, reserved);
-        if self.records.is_sparse() {
-            self.move_together(lane, guard);
-        }
+        self.tidy(lane, guard);
         Ok(())
     }
 

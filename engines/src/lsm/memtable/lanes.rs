@@ -44,6 +44,8 @@ pub(super) struct Change {
 struct Lane {
     inside: AtomicU64,
     figures: [AtomicU64; 5],
+    /// Writes that found pages sparse.
+    sparse: AtomicU64,
 }
 
 impl Change {
@@ -120,6 +122,11 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    /// Whether this write, of all that find pages sparse, is the one to do something about it.
+    pub(super) fn takes_turn(&self, lane: usize, every: u64) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.sparse.fetch_add(1, Ordering::Relaxed) % every == 0)
     }
 
     /// All changes together.

@@ -273,9 +273,7 @@ impl Memtable {
             }
         }
         self.account(lane, &change, reserved);
-        if self.records.is_sparse() {
-            self.move_together(lane, guard);
-        }
+        self.tidy(lane, guard);
         result.map(|written| written.was_live)
     }
 

@@ -18,6 +18,9 @@ use crossbeam::epoch::{self, Guard};
 /// Tries to move one record, against writers of the same leaf, before it is left to another time.
 const MOVE_TRIES: usize = 3;
 
+/// Of the writes that find pages sparse, one in so many moves the records of a page, a few hundred at most.
+const WRITES_PER_PAGE: u64 = 256;
+
 impl Memtable {
     /// Drops what was kept for views that have ended, for `keys` keys at the most, so that no operation pays
     /// for all.
@@ -57,6 +60,14 @@ impl Memtable {
             self.hidden.push(Hidden { sequence, key: hidden.key });
         } else if !newest.is_live() && !self.over_older {
             self.drop_bare_tombstone(&newest, lane, guard, change);
+        }
+    }
+
+    /// Moves records together if there are sparse pages and it is this write's turn.
+    #[inline]
+    pub(super) fn tidy(&self, lane: usize, guard: &Guard) {
+        if self.records.is_sparse() && self.lanes.takes_turn(lane, WRITES_PER_PAGE) {
+            self.move_together(lane, guard);
         }
     }
 
