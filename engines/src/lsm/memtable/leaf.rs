@@ -299,14 +299,18 @@ impl<'g> Leaf<'g> {
         }
     }
 
-    /// The entries between two bounds in the order of their keys, vacant ones left away.
+    /// The first `most` entries between two bounds in the order of their keys, vacant ones left away. Returns how many of the leaf's
+    /// entries are in the log, which makes this slow.
     pub(super) fn ordered(
         &self,
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
+        most: usize,
         guard: &'g Guard,
         out: &mut Vec<u64>,
-    ) {
+    ) -> usize {
+        // The log first: what goes from the entries to the log meanwhile is new.
+        let (mut late, logged) = self.logged(guard);
         let start = match lower {
             Bound::Included(key) => self.rank(key, false, guard),
             Bound::Excluded(key) => self.rank(key, true, guard),
@@ -317,44 +321,50 @@ impl<'g> Leaf<'g> {
             Bound::Excluded(key) => self.rank(key, false, guard),
             Bound::Unbounded => self.entries.len(),
         };
-        let inside = |key: &[u8]| {
-            (match lower {
-                Bound::Included(low) => key >= low,
-                Bound::Excluded(low) => key > low,
-                Bound::Unbounded => true,
-            }) && (match upper {
-                Bound::Included(high) => key <= high,
-                Bound::Excluded(high) => key < high,
-                Bound::Unbounded => true,
-            })
-        };
-        let logged = self
-            .log
-            .iter()
-            .map(|word| word.load(Ordering::Acquire))
-            .take_while(|entry| *entry & SEAL == 0 && *entry != 0);
-        let logged: Vec<u64> = logged.filter(|entry| address(*entry) != 0).collect();
-        logged.iter().for_each(|entry| Record::prefetch(address(*entry)));
-        let mut late: Vec<(&[u8], u64)> = logged
-            .into_iter()
-            .filter_map(|entry| Some((Record::at(address(entry), guard)?.key(), entry & !FROZEN)))
-            .filter(|(key, _)| inside(key))
-            .collect();
+        late.retain(|(key, _)| match lower {
+            Bound::Included(low) => *key >= low,
+            Bound::Excluded(low) => *key > low,
+            Bound::Unbounded => true,
+        });
+        late.retain(|(key, _)| match upper {
+            Bound::Included(high) => *key <= high,
+            Bound::Excluded(high) => *key < high,
+            Bound::Unbounded => true,
+        });
         late.sort_unstable();
+        let room = out.len() + most;
         let push_built = |from: usize, to: usize, out: &mut Vec<u64>| {
             let words = self.entries.get(from..to).unwrap_or_default().iter();
-            out.extend(
-                words.map(|word| word.load(Ordering::Acquire) & !FROZEN).filter(|entry| address(*entry) != 0),
-            );
+            let left = room.saturating_sub(out.len());
+            let held = words.map(|word| word.load(Ordering::Acquire) & !FROZEN);
+            out.extend(held.filter(|entry| address(*entry) != 0).take(left));
         };
         let mut at = start;
         for (key, entry) in late {
             let place = self.rank(key, false, guard).clamp(at, end.max(at));
             push_built(at, place, out);
+            if out.len() >= room {
+                return logged;
+            }
             out.push(entry);
             at = place;
         }
         push_built(at, end, out);
+        logged
+    }
+
+    /// The entries in the log with their keys, in no order, and how many words of it are used.
+    fn logged(&self, guard: &'g Guard) -> (Vec<(&'g [u8], u64)>, usize) {
+        let words = || {
+            let entries = self.log.iter().map(|word| word.load(Ordering::Acquire));
+            entries.take_while(|entry| *entry & SEAL == 0 && *entry != 0)
+        };
+        let used = words().inspect(|entry| Record::prefetch(address(*entry))).count();
+        let keyed = words().take(used).filter_map(|entry| {
+            let record = Record::at(address(entry), guard)?;
+            Some((record.key(), entry & !FROZEN))
+        });
+        (if used == 0 { Vec::new() } else { keyed.collect() }, used)
     }
 
     /// Checks order and heads.

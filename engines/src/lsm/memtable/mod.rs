@@ -3,7 +3,8 @@
 //! Each write takes a sequence number and leaves a version: a value, or a tombstone for a delete. A reader sees the table as
 //! it is, or as of one sequence number, that of a [`ReadView`], which keeps the versions it needs.
 //!
-//! From the outside in: [`Memtable`] holds the parts together (`table` the operations on one key, `batch`, `scan`, `upkeep`); `sequence` says
+//! From the outside in: [`Memtable`] holds the parts together (`table` the
+//! operations on one key, `batch`, `scan`, `cursor`, `upkeep`, `validate`); `sequence` says
 //! when a write takes effect; `chain` which versions of a key are kept; `views` which views there are; `lanes` counts;
 //! `tree`, `branch` and `leaf` order the keys; `record` is a version; `reach` turns links into references.
 //!
@@ -20,6 +21,7 @@
 mod batch;
 mod branch;
 mod chain;
+mod cursor;
 mod engine;
 mod lanes;
 mod leaf;
@@ -40,6 +42,7 @@ mod tests;
 /// The engine's name in the registry and in errors.
 const NAME: &str = "lsm-memtable";
 
+pub use cursor::Cursor;
 pub use engine::ENTRY;
 pub use options::MemtableOptions;
 pub use record::Version;

@@ -5,6 +5,8 @@
 //! bounds that the branches had when it came through, and takes from a leaf only what lies between them; what was put elsewhere since
 //! has a higher number than its view.
 
+use super::cursor::Cursor;
+use super::lanes::lane;
 use super::leaf::{Found, address, fingerprint};
 use super::record::{Record, Version};
 use super::table::{CAPABILITIES, Memtable};
@@ -18,6 +20,8 @@ use std::ops::Bound;
 
 /// Keys whose misses are overlapped.
 const GROUP: usize = 16;
+/// Entries in the log of a leaf, at most, before a scan has it built anew.
+const LOGGED_MOST: usize = 6;
 /// Records of a scan that are asked for ahead.
 const AHEAD: usize = 8;
 
@@ -98,7 +102,14 @@ impl Memtable {
                 (lower, to.map_or(upper, Bound::Excluded))
             };
             entries.clear();
-            place.leaf.ordered(own_lower, own_upper, guard, &mut entries);
+            let most = if range.reverse { usize::MAX } else { range.limit - chunk.len().min(range.limit) };
+            let logged = place.leaf.ordered(own_lower, own_upper, most, guard, &mut entries);
+            if logged > LOGGED_MOST
+                && let Some(record) = entries.first().and_then(|entry| Record::at(address(*entry), guard))
+            {
+                // For the scans to come; this one goes on with what it has.
+                self.tree.renew(record.key(), place.at, lane(), guard);
+            }
             if range.reverse {
                 entries.reverse();
             }
@@ -113,6 +124,15 @@ impl Memtable {
                     Record::prefetch(address(*ahead));
                 }
                 self.push(*entry, range, sequence, chunk, guard);
+            }
+            if chunk.is_full() {
+                return;
+            }
+            let last = entries.last().filter(|_| entries.len() == most);
+            if let Some(record) = last.and_then(|entry| Record::at(address(*entry), guard)) {
+                // Some of them were not to be seen: there may be more in this leaf.
+                lower = Bound::Excluded(record.key());
+                continue;
             }
             if range.reverse {
                 let Some(low) = from else { return };
@@ -146,6 +166,16 @@ impl ReadView<'_> {
     /// The sequence number of the last write it may see.
     pub const fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The table it is of.
+    pub(super) const fn table(&self) -> &Memtable {
+        self.table
+    }
+
+    /// A cursor over what it sees.
+    pub const fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(self)
     }
 
     /// Reads the value of a key, as [`Memtable::get`] would have done.
@@ -190,7 +220,7 @@ impl VersionsGuard<'_> {
                 let place = self.table.tree.place(next?, &self.guard);
                 let (low, high) = (bound(place.low, Bound::Included), bound(place.high, Bound::Excluded));
                 let mut entries = Vec::new();
-                place.leaf.ordered(low, high, &self.guard, &mut entries);
+                place.leaf.ordered(low, high, usize::MAX, &self.guard, &mut entries);
                 for entry in entries {
                     self.chain(entry, &mut queue);
                 }
@@ -212,6 +242,10 @@ impl VersionsGuard<'_> {
     }
 }
 
-fn bound<'a>(key: Option<&'a [u8]>, kind: impl FnOnce(&'a [u8]) -> Bound<&'a [u8]>) -> Bound<&'a [u8]> {
+/// A bound of a range, where there is one.
+pub(super) fn bound<'a>(
+    key: Option<&'a [u8]>,
+    kind: impl FnOnce(&'a [u8]) -> Bound<&'a [u8]>,
+) -> Bound<&'a [u8]> {
     key.map_or(Bound::Unbounded, kind)
 }

@@ -13,7 +13,7 @@ use super::lanes::{Change, Inside, Lanes, lane};
 use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
 use super::options::MemtableOptions;
 use super::reach::Blocks;
-use super::record::{self, Record, UNSTAMPED};
+use super::record::{self, PENDING, Record, UNSTAMPED};
 use super::sequence::Clock;
 use super::tree::Tree;
 use super::views::Views;
@@ -185,9 +185,13 @@ impl Memtable {
             let over = match &found {
                 Found::Entry(_, _, newest) => {
                     // Its number must be drawn before ours. A batch on its way has none yet.
-                    if self.clock.stamp(newest, guard).is_none() {
+                    let Some(number) = self.clock.stamp(newest, guard) else {
                         wait.once();
                         continue;
+                    };
+                    if stamp != UNSTAMPED && stamp & PENDING == 0 && stamp <= number {
+                        let operation = "a sequence number that is not above the key's last";
+                        break Err(Error::Unsupported { engine: NAME, operation });
                     }
                     Some(*newest)
                 }
@@ -253,15 +257,22 @@ impl Memtable {
         }
     }
 
-    /// Writes one version where `wanted` agrees with what is there. Returns whether the key was live.
+    /// Writes one version where `wanted` agrees with what is there, with a number of its own if the stamp is
+    /// [`UNSTAMPED`]. Returns whether the key was live.
     #[inline]
-    fn write(&self, key: &[u8], value: Option<&[u8]>, wanted: impl Fn(bool) -> bool) -> Result<bool> {
+    fn write(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        stamp: u64,
+        wanted: impl Fn(bool) -> bool,
+    ) -> Result<bool> {
         let lane = lane();
         let _inside = self.enter(lane)?;
         let guard = &epoch::pin();
         self.reclaim(KEYS_RECLAIMED_PER_WRITE, lane, guard);
         let mut reserved = 0;
-        let write = Write { key, value, stamp: UNSTAMPED, admit: true };
+        let write = Write { key, value, stamp, admit: true };
         let result = self.put(write, wanted, lane, guard, &mut reserved);
         let mut change = Change::default();
         if let Ok(written) = &result {
@@ -327,7 +338,7 @@ impl Memtable {
     #[inline]
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         CAPABILITIES.check_record(key, value)?;
-        self.write(key, Some(value), |_| true).map(|_| ())
+        self.write(key, Some(value), UNSTAMPED, |_| true).map(|_| ())
     }
 
     /// See [`crate::engine::Session::update`].
@@ -336,7 +347,7 @@ impl Memtable {
     /// As there.
     pub fn update(&self, key: &[u8], value: &[u8]) -> Result<bool> {
         CAPABILITIES.check_record(key, value)?;
-        self.write(key, Some(value), |live| live)
+        self.write(key, Some(value), UNSTAMPED, |live| live)
     }
 
     /// See [`crate::engine::Session::delete`]. Tells whether the key was in this table.
@@ -345,6 +356,22 @@ impl Memtable {
     /// As there.
     pub fn delete(&self, key: &[u8]) -> Result<Existence> {
         CAPABILITIES.check_key(key)?;
-        self.write(key, None, |live| live || self.over_older).map(Existence::from)
+        self.write(key, None, UNSTAMPED, |live| live || self.over_older).map(Existence::from)
+    }
+
+    /// Writes a version, or a tombstone, with a sequence number from outside, above 0 and below 2^62; the table's own go on behind it.
+    /// Numbers of one key must ascend from call to call. It is the caller's part to open views, and to let readers in, only when
+    /// all numbers up to theirs have been written; a view opened earlier may miss them.
+    ///
+    /// # Errors
+    /// As [`crate::engine::Session::set`]; [`Error::Unsupported`] if the key has a version with that number or a higher one.
+    pub fn write_at(&self, sequence: u64, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        CAPABILITIES.check_record(key, value.unwrap_or_default())?;
+        let in_range = sequence != UNSTAMPED && sequence < PENDING >> 1;
+        if !in_range {
+            return Err(Error::Unsupported { engine: NAME, operation: "a sequence number out of range" });
+        }
+        self.clock.raise(sequence);
+        self.write(key, value, sequence, |live| value.is_some() || live || self.over_older).map(|_| ())
     }
 }

@@ -1,5 +1,7 @@
 //! The memtable against a model, its read views, limits and threads.
 
+mod threads;
+
 use super::*;
 use crate::chunk::Chunk;
 use crate::engine::{Engine, Existence, GetBuffer, ScanRange, WriteBatch};
@@ -517,4 +519,100 @@ fn what_is_too_long_or_unknown_is_refused() {
     };
     assert!(parsed(r#"{"limit": "4MiB"}"#).is_none());
     assert!(matches!(parsed(r#"{"limits": 10}"#), Some(Error::InvalidOption { .. })));
+}
+
+#[test]
+fn numbers_from_outside_are_kept_and_must_ascend() {
+    let table = Memtable::over_older_tables(MemtableOptions::default(), 10);
+    table.write_at(20, b"a", Some(b"1")).expect("no error");
+    table.write_at(15, b"b", None).expect("another key");
+    assert!(matches!(table.write_at(20, b"a", Some(b"2")), Err(Error::Unsupported { .. })));
+    assert!(matches!(table.write_at(0, b"c", Some(b"2")), Err(Error::Unsupported { .. })));
+    let view = table.read_view();
+    table.write_at(30, b"a", Some(b"2")).expect("no error");
+    table.set(b"c", b"3").expect("no error");
+    let found: Vec<_> =
+        table.versions().iter().map(|version| (version.key.to_vec(), version.sequence)).collect();
+    let key = |key: &[u8]| key.to_vec();
+    assert_eq!(found, [(key(b"a"), 30), (key(b"a"), 20), (key(b"b"), 15), (key(b"c"), 31)]);
+    assert_eq!(view.sequence(), 20);
+    drop(view);
+    table.validate().expect("invariants hold");
+}
+
+#[test]
+fn a_cursor_goes_both_ways_over_what_its_view_sees() {
+    within(LIMIT, "a cursor goes both ways", || {
+        let table = Memtable::over_older_tables(MemtableOptions::default(), 0);
+        let key = |n: u32| n.to_be_bytes();
+        for n in 0..500 {
+            table.set(&key(n * 2), b"seen").expect("no error");
+            if n % 7 == 0 {
+                table.delete(&key(n * 2)).expect("no error");
+            }
+        }
+        let view = table.read_view();
+        (0..1_000).for_each(|n| table.set(&key(n), b"later").expect("no error"));
+        let number = |version: Option<Version<'_>>| {
+            version.map(|version| {
+                let n = u32::from_be_bytes(version.key.try_into().expect("four bytes"));
+                let expected = if n % 14 == 0 { None } else { Some(&b"seen"[..]) };
+                assert_eq!(version.value, expected);
+                assert!(version.sequence <= view.sequence());
+                n
+            })
+        };
+        let mut cursor = view.cursor();
+        assert!(cursor.current().is_none());
+        cursor.seek_to_first();
+        for n in 0..500 {
+            assert_eq!(number(cursor.current()), Some(n * 2));
+            cursor.next();
+        }
+        assert!(cursor.current().is_none());
+        cursor.seek_to_last();
+        for n in (0..500).rev() {
+            assert_eq!(number(cursor.current()), Some(n * 2));
+            cursor.previous();
+        }
+        assert!(cursor.current().is_none());
+        for n in 0..999 {
+            cursor.seek(&key(n));
+            assert_eq!(number(cursor.current()), (n <= 998).then_some(n.next_multiple_of(2)));
+            cursor.seek_back(&key(n));
+            assert_eq!(number(cursor.current()), Some(n / 2 * 2));
+            cursor.next();
+            assert_eq!(number(cursor.current()), (n / 2 < 499).then_some(n / 2 * 2 + 2));
+        }
+        cursor.seek(&key(999));
+        assert!(cursor.current().is_none());
+    });
+}
+
+#[test]
+fn keys_in_order_and_in_reverse_come_and_go() {
+    within(LIMIT, "keys in order and in reverse come and go", || {
+        let table = Memtable::new(MemtableOptions::default());
+        for reverse in [false, true] {
+            let keys = |n: u32| format!("user{:06}", if reverse { 2_999 - n } else { n }).into_bytes();
+            let mut model = Model::new();
+            for n in 0..3_000 {
+                table.set(&keys(n), b"1").expect("no error");
+                model.insert(keys(n), b"1".to_vec());
+                if n % 300 == 0 {
+                    assert_equal(&table, &model);
+                }
+            }
+            assert_equal(&table, &model);
+            for n in 0..3_000 {
+                assert_eq!(table.delete(&keys(n)).expect("no error"), Existence::Present);
+                model.remove(&keys(n));
+                if n % 300 == 0 {
+                    assert_equal(&table, &model);
+                }
+            }
+            assert_equal(&table, &model);
+            assert_eq!(detail(&table, "height"), 1.0, "an empty table is one leaf");
+        }
+    });
 }

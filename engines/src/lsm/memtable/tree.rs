@@ -61,6 +61,8 @@ fn node_words(address: u64, guard: &Guard) -> usize {
 pub(super) struct Place<'g> {
     /// The leaf.
     pub(super) leaf: Leaf<'g>,
+    /// Its address.
+    pub(super) at: u64,
     /// Its keys are at least this.
     pub(super) low: Option<&'g [u8]>,
     /// Its keys are below this.
@@ -165,7 +167,7 @@ impl Tree {
         let (mut at, mut low, mut high) = (self.root(), None, None);
         loop {
             match node(at, guard) {
-                Node::Leaf(leaf) => return Place { leaf, low, high },
+                Node::Leaf(leaf) => return Place { leaf, at, low, high },
                 Node::Branch(branch) => {
                     let child = match target {
                         Target::First => 0,
@@ -201,7 +203,7 @@ impl Tree {
         }
         leaf.freeze();
         let all = |leaf: &Leaf<'_>, out: &mut Vec<u64>| {
-            leaf.ordered(Bound::Unbounded, Bound::Unbounded, guard, out)
+            _ = leaf.ordered(Bound::Unbounded, Bound::Unbounded, usize::MAX, guard, out);
         };
         let mut entries = Vec::new();
         all(&leaf, &mut entries);

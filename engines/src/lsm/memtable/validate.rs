@@ -94,7 +94,7 @@ impl Memtable {
     ) -> std::result::Result<(), String> {
         leaf.check(guard)?;
         let mut entries = Vec::new();
-        leaf.ordered(Bound::Unbounded, Bound::Unbounded, guard, &mut entries);
+        leaf.ordered(Bound::Unbounded, Bound::Unbounded, usize::MAX, guard, &mut entries);
         if entries.len() != leaf.live() {
             return Err("entries out of order".to_owned());
         }
