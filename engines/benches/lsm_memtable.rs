@@ -1,5 +1,9 @@
 //! Micro-benchmarks of `lsm-memtable`: one thread, a million records of 24-byte keys and 100-byte values.
-#![expect(clippy::expect_used, reason = "a benchmark that goes wrong has nothing better to do than to stop")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that goes wrong has nothing better to do than to stop"
+)]
 
 use criterion::{BatchSize, Criterion, Throughput};
 use engines::chunk::Chunk;

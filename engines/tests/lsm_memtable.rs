@@ -1,5 +1,4 @@
 //! What the memtable holds in memory with leaves of their real size.
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use engines::lsm::memtable::{Memtable, MemtableOptions};
 use engines::testing::within;
