@@ -90,6 +90,13 @@ impl<'a> Record<'a> {
         Self { words: block }
     }
 
+    /// Whether a block that begins with this header holds a record that was not taken out. If so, the block is not freed
+    /// as long as the thread which loaded the header stays pinned.
+    #[inline]
+    pub(crate) const fn is_live(header: u64) -> bool {
+        header & (DEAD | 1 << 63) == 0
+    }
+
     /// Words of the record whose block begins with this header.
     #[inline]
     pub(crate) const fn words_of(header: u64) -> usize {
@@ -206,6 +213,13 @@ impl<'a> Record<'a> {
     /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
     /// record only.
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
+        self.replace_if(value, |_| true)
+    }
+
+    /// As [`Record::replace`], if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
+    /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
+    #[inline]
+    pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
         let needed = record_words(self.key_len(), value.len());
         let wasteful = self.words.len() > needed + needed / 8 + 2;
         // Who frees a block tells by the words it needs whether it is a large one.
@@ -217,6 +231,10 @@ impl<'a> Record<'a> {
         if header & DEAD != 0 || header & VERSION_MOST == VERSION_MOST {
             self.set_header(header, Ordering::Release);
             return if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom };
+        }
+        if !allowed(value_len(header)) {
+            self.set_header(header, Ordering::Release);
+            return Replaced::Dead;
         }
         let stored = words::store(self.value_words(header), value);
         debug_assert!(stored, "the room was checked");
