@@ -26,6 +26,7 @@ pub(crate) mod record;
 
 pub mod array;
 pub mod btree;
+#[cfg(not(loom))]
 pub mod hash;
 pub mod lsm;
 pub mod rbtree;

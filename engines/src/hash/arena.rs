@@ -19,9 +19,10 @@
 use super::control::SLOTS;
 use crate::memory::prefetch;
 use crate::memory::record::{Record, Replaced, record_words};
-use crate::memory::slab::{Block, SMALL_WORDS_MOST, Slab};
+use crate::memory::SMALL_WORDS_MOST;
+use crate::memory::slab::{Block, Slab};
 use crate::memory::words::{WORD_BYTES, Word};
-use crate::sync::{Ordering, Wait};
+use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -183,13 +184,8 @@ impl<'g> Slot<'g> {
     /// Appends the value that it had at some moment between call and return.
     #[inline]
     pub(super) fn append_value(self, out: &mut Vec<u8>) {
-        if self.record().try_append_value(out) {
-            return;
-        }
-        let wait = Wait::new();
-        while !self.record().try_append_value(out) {
-            wait.once();
-        }
+        // Only a value that grew meanwhile asks for another look.
+        while !self.record().append_value(out) {}
     }
 
     /// Replaces the value in place: [`Record::replace_if`].
@@ -377,13 +373,24 @@ impl Arena {
     /// Chooses a sparse page of records and tells address and key of those in it. Some may not be in the table any more.
     /// Returns whether there was such a page.
     pub(super) fn visit_sparse_page(&self, pin: &Guard, mut visit: impl FnMut(u64, &[u8])) -> bool {
-        let mut key = Vec::new();
-        self.records.visit_sparse_page(pin, |block| {
-            let slot = Slot { word: block.address(), pin: PhantomData };
-            key.clear();
-            slot.record().append_key(&mut key);
-            visit(block.address(), &key);
-        })
+        let (mut blocks, mut key) = (Vec::new(), Vec::new());
+        if !self.records.sparse_page(pin, &mut blocks) {
+            return false;
+        }
+        for block in blocks {
+            // SAFETY: blocks that were listed under this pin may be looked at: the first word always, and the record if it
+            // is live, because then it is not freed before the pin ends.
+            let record = unsafe {
+                let header = block.words(1).first().map_or(0, |word| word.load(Ordering::Acquire));
+                Record::is_live(header).then(|| Record::of(block.words(Record::words_of(header))))
+            };
+            if let Some(record) = record {
+                key.clear();
+                record.append_key(&mut key);
+                visit(block.address(), &key);
+            }
+        }
+        true
     }
 
     /// Hands what was retired to the epoch.
