@@ -18,12 +18,13 @@
 
 use super::control::SLOTS;
 use crate::memory::prefetch;
-use crate::memory::record::{Record, Replaced, record_words};
+use crate::memory::record::{Pass, Record, Replaced, record_words};
 use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::slab::{Block, Slab};
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
+use std::array;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -76,12 +77,10 @@ pub(super) struct Entry<'g> {
 #[repr(transparent)]
 pub(super) struct EntryWord(Word);
 
-/// The entry of a shard. Only a pinned thread gets at it, so that nothing which it leads to outlives the pin.
+/// The first node of a shard. Only a pinned thread gets at it, so that nothing which it leads to outlives the pin.
 #[derive(Debug)]
-pub(super) struct Root {
-    entry: EntryWord,
-    pub(super) count: Word,
-}
+#[repr(align(64))]
+pub(super) struct Root(Node);
 
 /// A node of the directory: entries, and for each segment, beside the first entry that leads to it, how many records it has.
 #[derive(Debug)]
@@ -182,10 +181,28 @@ impl<'g> Slot<'g> {
     }
 
     /// Appends the value that it had at some moment between call and return.
-    #[inline]
+    #[inline(never)]
     pub(super) fn append_value(self, out: &mut Vec<u8>) {
         // Only a value that grew meanwhile asks for another look.
         while !self.record().append_value(out) {}
+    }
+
+    /// Appends the value if it is the record of `key`; whether it is.
+    #[inline]
+    pub(super) fn read(self, key: &[u8], out: &mut Vec<u8>) -> bool {
+        // SAFETY: as in `record`.
+        let (header, words) = unsafe {
+            let header = self.words(1).first().map_or(0, |word| word.load(Ordering::Acquire));
+            (header, self.words(Record::words_of(header)))
+        };
+        match Record::of(words).read(header, key, out) {
+            Pass::OtherKey => false,
+            Pass::Whole => true,
+            Pass::Torn => {
+                self.append_value(out);
+                true
+            }
+        }
     }
 
     /// Replaces the value in place: [`Record::replace_if`].
@@ -207,15 +224,18 @@ impl<'g> Slot<'g> {
 }
 
 impl Root {
-    /// A root that leads to an entry.
+    /// A root whose entries all lead to one segment.
     pub(super) fn new(entry: Entry<'_>) -> Self {
-        Self { entry: EntryWord(Word::new(entry.word)), count: Word::new(0) }
+        Self(Node {
+            entries: array::from_fn(|_| EntryWord(Word::new(entry.word))),
+            counts: array::from_fn(|_| Word::new(0)),
+        })
     }
 
-    /// Its entry.
+    /// Its node.
     #[inline]
-    pub(super) fn entry<'g>(&'g self, _pin: &'g Guard) -> &'g EntryWord {
-        &self.entry
+    pub(super) fn node<'g>(&'g self, _pin: &'g Guard) -> &'g Node {
+        &self.0
     }
 }
 

@@ -1,32 +1,29 @@
 //! The way from a hash to a segment: a trie of nodes with 64 entries, so that growth never copies more than one of them.
 //!
-//! A shard's root is one entry. An entry of a node leads to a segment or to a further node, which consumes the next six
+//! A shard's first node lies in the shard. An entry leads to a segment or to a further node, which consumes the next six
 //! bits of the path. A segment of depth *d* has 2^(6 − *d*) neighbouring entries of its node, aligned to their number, because
 //! its keys share *d* of the six bits.
 //!
 //! Invariants: every entry leads somewhere; the entries of one segment are neighbours as said; its number of records stands in
-//! the count beside the first of them; no node consists of one segment only.
+//! the count beside the first of them; no node but the first consists of one segment only.
 //!
 //! Thread safety: searches walk among writes and need no latch: segments and nodes that were taken out stay as they were until
 //! no pinned thread can look at them, and what such a thread finds there was so after it began. Counts belong to writers.
 
-use super::arena::{Entry, EntryWord, FAN_OUT, Node, Root, Target};
+use super::arena::{Entry, FAN_OUT, Node, Root, Target};
 use super::segment::Segment;
-use crate::memory::words::Word;
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
-use std::array;
 
 /// Bits that a node consumes.
 pub(super) const NODE_BITS: u32 = FAN_OUT.trailing_zeros();
 /// Levels that a walk follows at most; deeper than there are bits of a path.
 const LEVELS_MOST: usize = 11;
 
-/// The entries of a node, or the one of the root.
+/// A node, and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level<'g> {
-    entries: &'g [EntryWord],
-    counts: &'g [Word],
+    node: &'g Node,
     /// Bits consumed above it.
     above: u32,
 }
@@ -47,15 +44,24 @@ pub(super) struct Place<'g> {
 /// The segment of a path, as a search goes.
 #[inline]
 pub(super) fn segment_of<'g>(root: &'g Root, path: u64, pin: &'g Guard) -> Option<Segment<'g>> {
-    let mut entry = root.entry(pin).load();
-    let mut path = path;
+    match entry_in(root.node(pin), path)?.target() {
+        Target::Segment(lines) => Some(Segment::of_lines(lines)),
+        Target::Node(node) => segment_below(node, path),
+    }
+}
+
+#[inline]
+fn entry_in(node: &Node, path: u64) -> Option<Entry<'_>> {
+    Some(node.entries.get((path >> (u64::BITS - NODE_BITS)) as usize)?.load())
+}
+
+fn segment_below(node: &Node, path: u64) -> Option<Segment<'_>> {
+    let (mut node, mut path) = (node, path);
     for _ in 0..LEVELS_MOST {
-        match entry.target() {
+        path <<= NODE_BITS;
+        match entry_in(node, path)?.target() {
             Target::Segment(lines) => return Some(Segment::of_lines(lines)),
-            Target::Node(node) => {
-                entry = node.entries.get(path.unbounded_shr(u64::BITS - NODE_BITS) as usize)?.load();
-                path = path.unbounded_shl(NODE_BITS);
-            }
+            Target::Node(below) => node = below,
         }
     }
     None
@@ -63,55 +69,39 @@ pub(super) fn segment_of<'g>(root: &'g Root, path: u64, pin: &'g Guard) -> Optio
 
 /// The place of a path, as a writer goes who holds the latch.
 pub(super) fn place_of<'g>(root: &'g Root, path: u64, pin: &'g Guard) -> Option<Place<'g>> {
-    let (entries, counts) = (array::from_ref(root.entry(pin)), array::from_ref(&root.count));
-    let mut level = Level { entries, counts, above: 0 };
+    let mut level = Level { node: root.node(pin), above: 0 };
     let mut parent = None;
     for _ in 0..LEVELS_MOST {
         let index = level.index_of(path);
-        let entry = level.entries.get(index)?.load();
+        let entry = level.entry(index)?;
         match entry.target() {
             Target::Segment(lines) => {
-                let first = index & !(level.span(entry.depth()) - 1);
+                let first = index & !(span(entry.depth()) - 1);
                 let segment = Segment::of_lines(lines);
                 return Some(Place { level, first, entry, segment, parent });
             }
             Target::Node(node) => {
                 parent = Some((level, index));
-                level = level.below(node);
+                level = Level { node, above: level.above + NODE_BITS };
             }
         }
     }
     None
 }
 
+/// Entries of a segment of some depth.
+const fn span(depth: u32) -> usize {
+    FAN_OUT >> if depth < NODE_BITS { depth } else { NODE_BITS }
+}
+
 impl<'g> Level<'g> {
-    fn below(self, node: &'g Node) -> Self {
-        Self { entries: &node.entries, counts: &node.counts, above: self.above + self.bits() }
-    }
-
-    /// Bits that it consumes.
-    const fn bits(self) -> u32 {
-        self.entries.len().trailing_zeros()
-    }
-
-    fn index_of(self, path: u64) -> usize {
-        path.unbounded_shl(self.above).unbounded_shr(u64::BITS - self.bits()) as usize
-    }
-
-    /// Entries of a segment of some depth.
-    const fn span(self, depth: u32) -> usize {
-        let bits = self.bits();
-        1 << if depth < bits { bits - depth } else { 0 }
-    }
-
-    /// The depth of a segment with one entry.
-    pub(super) const fn depth_most(self) -> u32 {
-        self.bits()
+    const fn index_of(self, path: u64) -> usize {
+        (path.unbounded_shl(self.above) >> (u64::BITS - NODE_BITS)) as usize
     }
 
     /// Lets the entries of a segment lead to another one of that depth, with so many records.
     pub(super) fn put(self, first: usize, depth: u32, entry: Entry<'_>, count: u64) {
-        for word in self.entries.iter().skip(first).take(self.span(depth)) {
+        for word in self.node.entries.iter().skip(first).take(span(depth)) {
             word.store(entry.at_depth(depth));
         }
         self.set_count(first, count);
@@ -119,25 +109,25 @@ impl<'g> Level<'g> {
 
     /// Lets one entry lead to a node.
     pub(super) fn put_node(self, index: usize, node: Entry<'_>) {
-        if let Some(word) = self.entries.get(index) {
+        if let Some(word) = self.node.entries.get(index) {
             word.store(node);
         }
         self.set_count(index, 0);
     }
 
     fn count(self, first: usize) -> u64 {
-        self.counts.get(first).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.node.counts.get(first).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     fn set_count(self, first: usize, count: u64) {
-        if let Some(word) = self.counts.get(first) {
+        if let Some(word) = self.node.counts.get(first) {
             word.store(count, Ordering::Relaxed);
         }
     }
 
     /// The node itself, as its parent's entry leads to it.
     pub(super) fn entry(self, index: usize) -> Option<Entry<'g>> {
-        Some(self.entries.get(index)?.load())
+        Some(self.node.entries.get(index)?.load())
     }
 }
 
@@ -159,12 +149,12 @@ impl<'g> Place<'g> {
 
     /// Entries that lead to the segment.
     pub(super) const fn span(&self) -> usize {
-        self.level.span(self.entry.depth())
+        span(self.entry.depth())
     }
 
     /// Whether one more bit is one of this node's.
     pub(super) const fn splits_here(&self) -> bool {
-        self.entry.depth() < self.level.bits()
+        self.entry.depth() < NODE_BITS
     }
 
     /// The first entry, the entry and the count of the segment that differs in the last shared bit only, if it is a segment.
@@ -182,7 +172,7 @@ impl<'g> Place<'g> {
     /// Whether all entries of the segment lead to it, and it may have as many.
     pub(super) fn entries_agree(&self) -> bool {
         let agrees = |index| self.level.entry(index).is_some_and(|entry| entry == self.entry);
-        self.entry.depth() <= self.level.bits() && (self.first..self.first + self.span()).all(agrees)
+        self.entry.depth() <= NODE_BITS && (self.first..self.first + self.span()).all(agrees)
     }
 
     /// The first path behind those of the segment; `None` behind the last.

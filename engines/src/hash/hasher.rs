@@ -18,10 +18,8 @@ impl KeyHash {
     /// The highest `bits` bits: the number of the shard.
     #[inline]
     pub(super) const fn shard(self, bits: u32) -> usize {
-        match self.0.checked_shr(u64::BITS - bits) {
-            Some(number) => number as usize,
-            None => 0,
-        }
+        // In two steps, as there may be no bit at all.
+        (self.0 >> 1 >> (u64::BITS - 1 - bits)) as usize
     }
 
     /// The bits behind those of the shard, from the most significant bit on: the way through the directory.

@@ -38,17 +38,8 @@ impl Hash {
         let Some(shard) = self.shard(hash) else { return false };
         let pin = epoch::pin();
         let Some(version) = shard.batches.read() else { return false };
-        let present = self.append(shard, hash, key, value, &pin);
+        let present = shard.read(self.common(), hash, key, value, &pin);
         if shard.batches.holds(version) { present } else { self.read_again(shard, hash, key, value, &pin) }
-    }
-
-    #[inline]
-    fn append(&self, shard: &Shard, hash: KeyHash, key: &[u8], value: &mut Vec<u8>, pin: &Guard) -> bool {
-        let slot = shard.find(self.common(), hash, key, pin);
-        if let Some(slot) = slot {
-            slot.append_value(value);
-        }
-        slot.is_some()
     }
 
     #[cold]
@@ -56,14 +47,14 @@ impl Hash {
         for _ in 0..ATTEMPTS_MOST {
             value.clear();
             let Some(version) = shard.batches.read() else { break };
-            let present = self.append(shard, hash, key, value, pin);
+            let present = shard.read(self.common(), hash, key, value, pin);
             if shard.batches.holds(version) {
                 return present;
             }
         }
         value.clear();
         let _latched = shard.latch(self.common(), pin);
-        self.append(shard, hash, key, value, pin)
+        shard.read(self.common(), hash, key, value, pin)
     }
 
     /// Reads many keys, a group at a time: first the lines of all are asked for, then their records, then both are read.
@@ -149,7 +140,7 @@ impl Hash {
         let hashes: Vec<_> = keys.iter().map(|key| self.common().hasher.hash(key)).collect();
         let _latched = self.latch_all(hashes.iter().copied(), pin);
         for (key, hash) in keys.iter().zip(hashes) {
-            let present = self.shard(hash).is_some_and(|shard| self.append(shard, hash, key, bytes, pin));
+            let present = self.shard(hash).is_some_and(|shard| shard.read(self.common(), hash, key, bytes, pin));
             ends.push(present.then_some(bytes.len()));
         }
     }

@@ -46,6 +46,25 @@ impl Line {
         self.control.store(word, Ordering::Release);
     }
 
+    /// The first slot that passes, of those with the fingerprint, which `word` tells, and the tag.
+    #[inline]
+    fn search<'g>(
+        &'g self,
+        word: u64,
+        wanted: Wanted,
+        passes: &mut impl FnMut(Slot<'g>) -> bool,
+    ) -> Option<(usize, Slot<'g>)> {
+        for index in control::matching(word, wanted.hash.fingerprint()) {
+            if let Some(slot) = self.slot(index)
+                && slot.tag() == wanted.tag
+                && passes(slot)
+            {
+                return Some((index, slot));
+            }
+        }
+        None
+    }
+
     #[inline]
     fn slot(&self, index: usize) -> Option<Slot<'_>> {
         self.slots.get(index)?.load()
@@ -95,25 +114,32 @@ impl<'g> Segment<'g> {
     /// The first slot that passes, of those with the fingerprint and the tag.
     #[inline]
     fn search(self, wanted: Wanted, mut passes: impl FnMut(Slot<'g>) -> bool) -> Option<Found<'g>> {
-        let count = self.lines.len();
-        let home = wanted.hash.home(count);
-        let fingerprint = wanted.hash.fingerprint();
-        let mut line_index = home;
-        for _ in 0..count {
-            let line = self.lines.get(line_index)?;
+        let home = wanted.hash.home(self.lines.len());
+        let line = self.lines.get(home)?;
+        let word = line.load();
+        match line.search(word, wanted, &mut passes) {
+            Some((index, slot)) => Some(Found { line: home, index, slot }),
+            None if control::overflow(word) == 0 => None,
+            None => self.search_behind(home, wanted, passes),
+        }
+    }
+
+    /// Goes on in the lines behind the home.
+    #[inline(never)]
+    fn search_behind(
+        self,
+        home: usize,
+        wanted: Wanted,
+        mut passes: impl FnMut(Slot<'g>) -> bool,
+    ) -> Option<Found<'g>> {
+        for (distance, line) in self.from(home).skip(1) {
             let word = line.load();
-            for index in control::matching(word, fingerprint) {
-                if let Some(slot) = line.slot(index)
-                    && slot.tag() == wanted.tag
-                    && passes(slot)
-                {
-                    return Some(Found { line: line_index, index, slot });
-                }
+            if let Some((index, slot)) = line.search(word, wanted, &mut passes) {
+                return Some(Found { line: (home + distance) % self.lines.len(), index, slot });
             }
             if control::overflow(word) == 0 {
                 return None;
             }
-            line_index = if line_index + 1 == count { 0 } else { line_index + 1 };
         }
         None
     }
@@ -125,6 +151,16 @@ impl<'g> Segment<'g> {
             slot.prefetch();
             slot.record().has_key(key)
         })
+    }
+
+    /// Appends the value of a key; whether it is there.
+    #[inline]
+    pub(super) fn read(self, wanted: Wanted, key: &[u8], value: &mut Vec<u8>) -> bool {
+        let read = |slot: Slot<'g>| {
+            slot.prefetch();
+            slot.read(key, value)
+        };
+        self.search(wanted, read).is_some()
     }
 
     /// The first slot that may be the key's. Looks at no record.

@@ -213,6 +213,20 @@ impl Shard {
         Some(found.slot)
     }
 
+    /// Appends the value of a key; whether it is there. Takes no latch.
+    #[inline]
+    pub(super) fn read(
+        &self,
+        common: &Common,
+        hash: KeyHash,
+        key: &[u8],
+        value: &mut Vec<u8>,
+        pin: &Guard,
+    ) -> bool {
+        let segment = self.segment(common, hash, pin);
+        segment.is_some_and(|segment| segment.read(common.wanted(hash), key, value))
+    }
+
     /// Replaces a value without the latch, if it fits and no batch is under way.
     #[inline]
     pub(super) fn replace_in_place(
@@ -520,7 +534,7 @@ impl<'g> Latched<'_, 'g> {
             Some((above, index)) if depth == 0 => {
                 // The node is one segment now: the entry above leads to that at once.
                 let Some(node) = above.entry(index) else { return };
-                above.put(index, above.depth_most(), joined, count);
+                above.put(index, NODE_BITS, joined, count);
                 self.figures.nodes -= 1;
                 // SAFETY: only the entry above led to the node, and leads elsewhere now; entries change under the latch.
                 unsafe { self.common.arena.retire_table(self.shard.table_stripe, node, self.pin) };

@@ -62,6 +62,18 @@ const fn value_len(header: u64) -> usize {
     ((header >> VALUE_SHIFT) & ((1 << VALUE_BITS) - 1)) as usize
 }
 
+/// What became of reading the value of a key in one pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Pass {
+    /// It is the record of another key.
+    OtherKey,
+    /// It is the key's, and its value was appended.
+    Whole,
+    /// It is the key's, but its value was being replaced: use [`Record::append_value`].
+    Torn,
+}
+
 /// A look at a record, of all the words of its block. Copying it copies the reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
@@ -189,6 +201,29 @@ impl<'a> Record<'a> {
             }
             wait.once();
         }
+    }
+
+    /// [`Record::has_key`] and [`Record::append_value`] in one pass, which never waits. `header` is the first word as it
+    /// was loaded when the look was made.
+    #[inline]
+    pub(crate) fn read(&self, header: u64, key: &[u8], out: &mut Vec<u8>) -> Pass {
+        let Some((first, rest)) = self.words.split_first() else { return Pass::OtherKey };
+        let Some((key_words, value_words)) = rest.split_at_checked(words_for(key.len())) else {
+            return Pass::OtherKey;
+        };
+        if key_len(header) != key.len() || !words::equal(key_words, key) {
+            return Pass::OtherKey;
+        }
+        let before = out.len();
+        let appended = words::append(value_words, value_len(header), out);
+        fence(Ordering::Acquire);
+        // Death changes no value.
+        let same = (first.load(Ordering::Relaxed) ^ header) & !DEAD == 0;
+        if appended.is_some() && same && header & LOCKED == 0 {
+            return Pass::Whole;
+        }
+        out.truncate(before);
+        Pass::Torn
     }
 
     /// Takes the lock of the record; the header as it was.
