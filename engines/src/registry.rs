@@ -4,12 +4,15 @@ use crate::engine::{Capabilities, Engine};
 use crate::entry::{Entry, OpenOptions};
 use crate::error::{Error, Result};
 use crate::instruments::{liar, null, stall};
-use crate::{array, btree, hash, lsm, rbtree};
+#[cfg(not(loom))]
+use crate::hash;
+use crate::{array, btree, lsm, rbtree};
 
 /// All engines, in the order they are listed.
 static ENTRIES: &[&Entry] = &[
     &array::ENTRY,
     &rbtree::ENTRY,
+    #[cfg(not(loom))]
     &hash::ENTRY,
     &btree::ENTRY,
     &lsm::memtable::ENTRY,

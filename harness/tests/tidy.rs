@@ -17,6 +17,8 @@ const UNSAFE_FILES: &[&str] = &[
     "engines/src/array/stretch.rs",
     "engines/src/clock.rs",
     "engines/src/lsm/memtable/reach.rs",
+    "engines/src/hash/arena.rs",
+    "engines/src/hash/shard.rs",
     "engines/src/memory/huge.rs",
     "engines/src/memory/latch.rs",
     "engines/src/memory/prefetch.rs",

@@ -626,7 +626,7 @@ impl Slab {
                     regions.open.retain(|open| *open != handle);
                 }
                 regions.all.retain(|one| *one != handle);
-                dealloc(region.cast(), REGION_LAYOUT);
+                huge::unmap(handle.cast());
                 return;
             }
             if empty {
@@ -650,7 +650,7 @@ impl Drop for Slab {
         }
         for region in self.regions.get_mut().all.drain(..) {
             // SAFETY: as above.
-            unsafe { dealloc(region.as_ptr().cast(), REGION_LAYOUT) };
+            unsafe { huge::unmap(region.cast()) };
         }
     }
 }
@@ -662,10 +662,7 @@ impl std::fmt::Debug for Slab {
 }
 
 fn new_region(first: bool) -> NonNull<Region> {
-    // SAFETY: the layout has a size.
-    let Some(region) = NonNull::new(unsafe { alloc(REGION_LAYOUT) }.cast::<Region>()) else {
-        handle_alloc_error(REGION_LAYOUT)
-    };
+    let Some(region) = huge::map().map(NonNull::cast::<Region>) else { handle_alloc_error(REGION_LAYOUT) };
     assert!(region.addr().get() as u64 >> 48 == 0, "addresses of more than 48 bits are not supported");
     if !first {
         // SAFETY: the bytes of the region as uninitialised ones; only the address is used.
