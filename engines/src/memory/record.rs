@@ -206,23 +206,28 @@ impl<'a> Record<'a> {
     /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
     /// record only.
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
+        self.replace_measured(value).0
+    }
+
+    /// The same, with the bytes of the value that was replaced, so that a sum over all values stays exact; 0 if none was.
+    pub(crate) fn replace_measured(&self, value: &[u8]) -> (Replaced, usize) {
         let needed = record_words(self.key_len(), value.len());
         let wasteful = self.words.len() > needed + needed / 8 + 2;
         // Who frees a block tells by the words it needs whether it is a large one.
         let turns_small = self.words.len() > SMALL_WORDS_MOST && needed <= SMALL_WORDS_MOST;
         if needed > self.words.len() || wasteful || turns_small {
-            return if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom };
+            return (if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom }, 0);
         }
         let header = self.lock();
         if header & DEAD != 0 || header & VERSION_MOST == VERSION_MOST {
             self.set_header(header, Ordering::Release);
-            return if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom };
+            return (if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom }, 0);
         }
         let stored = words::store(self.value_words(header), value);
         debug_assert!(stored, "the room was checked");
         let lengths = key_len(header) as u64 | ((value.len() as u64) << VALUE_SHIFT);
         self.set_header(lengths | ((header & VERSION_MOST) + VERSION_ONE), Ordering::Release);
-        Replaced::Done
+        (Replaced::Done, value_len(header))
     }
 
     /// Marks the record dead, so that nobody replaces its value any more; `false` if it was dead already. After this the
