@@ -18,6 +18,8 @@ const UNSAFE_FILES: &[&str] = &[
     "engines/src/memory/prefetch.rs",
     "engines/src/memory/slab.rs",
     "engines/src/memory/words.rs",
+    "engines/src/rbtree/arena.rs",
+    "engines/src/rbtree/records.rs",
 ];
 
 /// Rooms of the harness, and the rooms that each must not know.
