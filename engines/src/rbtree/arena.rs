@@ -14,6 +14,7 @@
 #![expect(unsafe_code, reason = "raw chunks of nodes, looked up through a table that the epoch protects")]
 
 use super::node::{Link, NIL, Node};
+use super::shortcuts::Shortcuts;
 use crate::head::HeadMap;
 use crate::memory::huge::{self, HUGE_PAGE_BYTES};
 use crate::memory::prefetch::LINE_BYTES;
@@ -100,6 +101,7 @@ struct Start {
 struct Table {
     starts: Vec<Start>,
     heads: Arc<HeadMap>,
+    shortcuts: Option<Arc<Shortcuts>>,
     _chunks: Vec<Arc<Chunk>>,
 }
 
@@ -111,12 +113,16 @@ unsafe impl Sync for Table {}
 impl Table {
     fn of(state: &State) -> Self {
         let chunks: Vec<_> = state.chunks.iter().map(|state| Arc::clone(&state.chunk)).collect();
-        let heads = Arc::clone(&state.heads);
-        Self { starts: chunks.iter().map(|chunk| chunk.start()).collect(), heads, _chunks: chunks }
+        Self {
+            starts: chunks.iter().map(|chunk| chunk.start()).collect(),
+            heads: Arc::clone(&state.heads),
+            shortcuts: state.shortcuts.clone(),
+            _chunks: chunks,
+        }
     }
 
     fn view(&self) -> View<'_> {
-        View { starts: &self.starts, heads: &self.heads }
+        View { starts: &self.starts, heads: &self.heads, shortcuts: self.shortcuts.as_deref() }
     }
 }
 
@@ -125,9 +131,16 @@ impl Table {
 pub(super) struct View<'g> {
     starts: &'g [Start],
     heads: &'g HeadMap,
+    shortcuts: Option<&'g Shortcuts>,
 }
 
 impl<'g> View<'g> {
+    /// The table of shortcuts, unless there is none.
+    #[inline]
+    pub(super) fn shortcuts(&self) -> Option<&'g Shortcuts> {
+        self.shortcuts
+    }
+
     /// The map by which the heads of the nodes were made, or are being made.
     #[inline]
     pub(super) fn heads(&self) -> &'g HeadMap {
@@ -193,6 +206,9 @@ impl ChunkState {
 struct State {
     chunks: Vec<ChunkState>,
     heads: Arc<HeadMap>,
+    /// Whether there shall be shortcuts.
+    short: bool,
+    shortcuts: Option<Arc<Shortcuts>>,
     /// No chunk before this has a free node.
     lowest: usize,
     /// Chunks from this one on are being emptied and hand out nothing, unless the others are full.
@@ -202,13 +218,27 @@ struct State {
 }
 
 impl State {
-    fn new(heads: HeadMap) -> Self {
+    fn new(heads: HeadMap, short: bool) -> Self {
         Self {
             chunks: vec![ChunkState::new(0)],
             heads: Arc::new(heads),
+            short,
+            shortcuts: None,
             lowest: 0,
             emptied: CHUNKS_MOST,
             generation: 0,
+        }
+    }
+
+    /// Sees to it that there are as many shortcuts as whole chunks have nodes, rounded down to a power of two, or twice
+    /// as many; none for a tree that fits into the first chunk, and thus into a cache.
+    fn fit_shortcuts(&mut self) {
+        let whole = self.chunks.len() - 1;
+        let slots = if whole == 0 || !self.short { 0 } else { (1 << whole.ilog2()) * CHUNK_NODES };
+        let there = self.shortcuts.as_ref().map_or(0, |shortcuts| shortcuts.len());
+        if there < slots || there > 2 * slots {
+            // The next table comes when there are twice as many whole chunks.
+            self.shortcuts = (slots > 0).then(|| Arc::new(Shortcuts::new(slots, 2 * slots)));
         }
     }
 
@@ -235,7 +265,7 @@ pub(super) struct Counts {
     pub(super) used: usize,
     /// Released and free.
     pub(super) free: usize,
-    /// Bytes touched.
+    /// Bytes of nodes touched and of shortcuts.
     pub(super) bytes: usize,
 }
 
@@ -246,9 +276,9 @@ pub(super) struct Arena {
 }
 
 impl Arena {
-    /// An arena with the sentinel.
-    pub(super) fn new() -> Self {
-        let state = State::new(HeadMap::default());
+    /// An arena with the sentinel, with shortcuts or without.
+    pub(super) fn new(short: bool) -> Self {
+        let state = State::new(HeadMap::default(), short);
         Self { table: Atomic::new(Table::of(&state)), state: Mutex::new(state) }
     }
 
@@ -293,6 +323,7 @@ impl Arena {
         let mut chunk = ChunkState::new(chunks.len());
         let link = chunk.take(chunks.len());
         chunks.push(chunk);
+        state.fit_shortcuts();
         self.publish(&state, guard);
         link
     }
@@ -332,6 +363,7 @@ impl Arena {
         }
         if state.chunks.len() < before {
             state.lowest = state.lowest.min(state.chunks.len() - 1);
+            state.fit_shortcuts();
             self.publish(&state, guard);
         }
     }
@@ -363,7 +395,8 @@ impl Arena {
         let state = self.state.lock();
         let used = state.used();
         let touched: usize = state.chunks.iter().map(|chunk| chunk.touched as usize).sum();
-        Counts { used, free: touched - used, bytes: touched * size_of::<Node>() }
+        let shortcuts = state.shortcuts.as_ref().map_or(0, |shortcuts| shortcuts.memory_bytes());
+        Counts { used, free: touched - used, bytes: touched * size_of::<Node>() + shortcuts }
     }
 
     /// Shows every node that was ever handed out, the sentinel included, and whether it is in the list of free ones; no node is
@@ -396,8 +429,8 @@ impl Arena {
     }
 
     /// New chunks of which `len` nodes are handed out, to be filled and then put in the place of all there are.
-    pub(super) fn prepare(len: usize, heads: HeadMap) -> Prepared {
-        let mut state = State::new(heads);
+    pub(super) fn prepare(&self, len: usize, heads: HeadMap) -> Prepared {
+        let mut state = State::new(heads, self.state.lock().short);
         let mut left = len;
         loop {
             let Some(chunk) = state.chunks.last_mut() else { break };
@@ -410,6 +443,7 @@ impl Arena {
             }
             state.chunks.push(ChunkState::new(state.chunks.len()));
         }
+        state.fit_shortcuts();
         let table = Table::of(&state);
         Prepared { state, table }
     }

@@ -84,7 +84,7 @@ impl Edit<'_> {
         }
         let [first, last] = &ends;
         let heads = HeadMap::between(first, last);
-        let prepared = Arena::prepare(records.len(), heads);
+        let prepared = self.tree.arena.prepare(records.len(), heads);
         fill(&prepared.view(), records, self);
         self.latch();
         self.tree.arena.exchange(prepared, self.guard);

@@ -9,6 +9,7 @@
 use super::arena::View;
 use super::node::{Link, NIL, Node, Side};
 use super::records::Records;
+use super::shortcuts::Shortcuts;
 use super::tree::{ATTEMPTS, Tree, compare};
 use crate::engine::GetBuffer;
 use crate::memory::prefetch;
@@ -23,10 +24,16 @@ const MOST_TURNS: usize = 256;
 /// Where a walk is.
 #[derive(Clone, Copy, Default)]
 enum Lane<'g> {
-    /// Its next node was asked for.
+    /// Its shortcut's slot was asked for.
+    Short,
+    /// The node of its shortcut was asked for.
+    Try(Link),
+    /// The record of that node was asked for.
+    Confirm(Link),
+    /// The next node of its walk was asked for.
     At(Link),
     /// The record of this node was asked for, because the heads are equal.
-    Equal(&'g Node),
+    Equal(Link),
     /// It has ended.
     #[default]
     Absent,
@@ -36,33 +43,62 @@ enum Lane<'g> {
 impl<'g> View<'g> {
     /// The nodes of up to [`LANES`] keys.
     fn search_many(&self, keys: &[&[u8]], guard: &'g Guard) -> [Lane<'g>; LANES] {
-        let mut heads = [0; LANES];
+        let (mut heads, mut hashes) = ([0; LANES], [0; LANES]);
         let mut lanes = [Lane::Absent; LANES];
         let root = self.root();
-        for ((key, head), lane) in keys.iter().zip(&mut heads).zip(&mut lanes) {
+        for (((key, head), hash), lane) in keys.iter().zip(&mut heads).zip(&mut hashes).zip(&mut lanes) {
             *head = self.heads().head(key);
             *lane = Lane::At(root);
+            if let Some(shortcuts) = self.shortcuts() {
+                *hash = Shortcuts::hash(key);
+                shortcuts.prefetch(*hash);
+                *lane = Lane::Short;
+            }
         }
         for _ in 0..MOST_TURNS {
             let mut walking = false;
-            for ((key, head), lane) in keys.iter().zip(heads).zip(&mut lanes) {
+            for (((key, head), hash), lane) in keys.iter().zip(heads).zip(hashes).zip(&mut lanes) {
                 *lane = match *lane {
+                    Lane::Short => match self.shortcuts().and_then(|shortcuts| shortcuts.get(hash)) {
+                        Some(link) => self.ask(link, Lane::Try(link)),
+                        None => Lane::At(root),
+                    },
+                    Lane::Try(link) => match self.node(link) {
+                        Some(node) if node.head() == head && node.is_live() => {
+                            Records::prefetch(node);
+                            Lane::Confirm(link)
+                        }
+                        _ => Lane::At(root),
+                    },
+                    Lane::Confirm(link) => match self.confirm(link, key, guard) {
+                        Some(node) => Lane::Found(node),
+                        None => Lane::At(root),
+                    },
                     Lane::At(NIL) => Lane::Absent,
                     Lane::At(link) => match self.node(link) {
                         None => Lane::Absent,
                         Some(node) if node.head() == head => {
                             Records::prefetch(node);
-                            Lane::Equal(node)
+                            Lane::Equal(link)
                         }
                         Some(node) => self.step(node, Side::right_if(head > node.head())),
                     },
-                    Lane::Equal(node) => match compare(head, key, node, guard) {
-                        Ordering::Equal => Lane::Found(node),
-                        order => self.step(node, Side::right_if(order == Ordering::Greater)),
+                    Lane::Equal(link) => match self
+                        .node(link)
+                        .map(|node| (node, compare(head, key, node, guard)))
+                    {
+                        None => Lane::Absent,
+                        Some((node, Ordering::Equal)) => {
+                            if let Some(shortcuts) = self.shortcuts() {
+                                shortcuts.offer(hash, link);
+                            }
+                            Lane::Found(node)
+                        }
+                        Some((node, order)) => self.step(node, Side::right_if(order == Ordering::Greater)),
                     },
                     ended => ended,
                 };
-                walking |= matches!(lane, Lane::At(_) | Lane::Equal(_));
+                walking |= !matches!(lane, Lane::Absent | Lane::Found(_));
             }
             if !walking {
                 break;
@@ -71,14 +107,20 @@ impl<'g> View<'g> {
         lanes
     }
 
-    /// Asks for a child's line.
+    /// Asks for a node's line.
+    #[inline]
+    fn ask(&self, link: Link, lane: Lane<'g>) -> Lane<'g> {
+        if let Some(node) = self.node(link) {
+            prefetch::line(node);
+        }
+        lane
+    }
+
+    /// Goes on to a child.
     #[inline]
     fn step(&self, node: &Node, side: Side) -> Lane<'g> {
         let link = node.edge(side).link();
-        if let Some(child) = self.node(link) {
-            prefetch::line(child);
-        }
-        Lane::At(link)
+        self.ask(link, Lane::At(link))
     }
 }
 
@@ -109,7 +151,7 @@ impl Tree {
                 let node = match lane {
                     Lane::Found(node) => Some(node),
                     _ if holds => None,
-                    _ => self.attempt(guard, |view| view.search(key, guard)),
+                    _ => self.attempt(guard, |view| view.find(key, guard)),
                 };
                 if let Some(node) = node {
                     value.clear();

@@ -15,6 +15,7 @@ mod many;
 mod node;
 mod records;
 mod scan;
+mod shortcuts;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -29,6 +30,7 @@ use crate::engine::{
 };
 use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
 use crate::error::{Error, Result};
+use crate::options::OptionDoc;
 use build::Sorted;
 use crossbeam::epoch;
 use serde::{Deserialize, Serialize};
@@ -43,10 +45,10 @@ const CAPABILITIES: Capabilities =
 /// The registry's view of this engine.
 pub static ENTRY: Entry = Entry {
     name: NAME,
-    summary: "red-black tree in an arena: O(log n) for every operation, no bad case",
+    summary: "red-black tree in an arena: O(log n) for every operation, no bad case, readers without latches",
     kind: Kind::Own,
     capabilities: CAPABILITIES,
-    options: &[],
+    options: OPTIONS,
     open,
     default_options: default_json::<RbTreeOptions>,
 };
@@ -55,10 +57,26 @@ fn open(options: &OpenOptions) -> Result<Box<dyn Engine>> {
     Ok(Box::new(RbTree::new(parse_options(NAME, &options.options)?)))
 }
 
-/// Options of [`RbTree`]: a red-black tree has no knob.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RbTreeOptions {}
+const OPTIONS: &[OptionDoc] = &[OptionDoc {
+    name: "shortcuts",
+    range: "true | false",
+    default: "true",
+    summary: "remember in 4 bytes a record, by the hash of the key, where look-ups ended, so that they need not walk again",
+}];
+
+/// Options of [`RbTree`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RbTreeOptions {
+    /// Whether look-ups remember where they ended: 4 bytes a record for 3 cache misses instead of a walk from the root.
+    pub shortcuts: bool,
+}
+
+impl Default for RbTreeOptions {
+    fn default() -> Self {
+        Self { shortcuts: true }
+    }
+}
 
 /// An ordered in-memory engine: a red-black tree. See the module for what it is good at.
 pub struct RbTree {
@@ -74,8 +92,8 @@ impl std::fmt::Debug for RbTree {
 impl RbTree {
     /// An empty tree.
     pub fn new(options: RbTreeOptions) -> Self {
-        let RbTreeOptions {} = options;
-        Self { tree: Tree::new() }
+        let RbTreeOptions { shortcuts } = options;
+        Self { tree: Tree::new(shortcuts) }
     }
 
     /// A writer's turn: what is done to the structure while nobody else changes it.

@@ -14,6 +14,11 @@ fn tree() -> RbTree {
     RbTree::new(RbTreeOptions::default())
 }
 
+/// The tree alone, so that every look-up walks.
+fn bare_tree() -> RbTree {
+    RbTree::new(RbTreeOptions { shortcuts: false })
+}
+
 fn keys(numbers: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
     numbers.map(|n| format!("user{n:010}").into_bytes()).collect()
 }
@@ -23,6 +28,7 @@ fn mixed_operations_agree_with_the_model() {
     within(LIMIT, "mixed operations agree with the model", || {
         for seed in 0..4 {
             checks::mixed(&tree(), seed, 10_000, 100);
+            checks::mixed(&bare_tree(), seed, 5_000, 100);
         }
     });
 }
@@ -77,6 +83,7 @@ fn bulk_loads_are_valid() {
 fn threads_on_keys_of_their_own_get_exact_answers() {
     within(LIMIT, "threads on keys of their own get exact answers", || {
         checks::disjoint_threads(&tree());
+        checks::disjoint_threads(&bare_tree());
     });
 }
 
@@ -204,85 +211,89 @@ fn assert_whole(key: &[u8], value: &[u8]) {
 #[test]
 fn readers_are_right_while_the_tree_changes_under_them() {
     within(LIMIT, "readers are right while the tree changes under them", || {
-        let (count, rounds) = if cfg!(miri) { (60, 2) } else { (2_000, 30) };
-        let engine = &tree();
-        let keys = &keys(0..count);
-        // Even ones stay, odd ones come and go.
-        for key in keys.iter().step_by(2) {
-            engine.set(key, &whole_value(key, 0)).unwrap();
-        }
-        let done = &std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for seed in 0..2 {
-                scope.spawn(move || {
-                    let (rng, mut found) = (&mut checks::rng(seed), Vec::new());
-                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                        let index = rng.random_range(0..keys.len());
-                        let present = engine.get(&keys[index], &mut found).unwrap();
-                        assert!(present || index % 2 == 1, "{index} is gone");
-                        if present {
-                            assert_whole(&keys[index], &found);
-                        }
-                    }
-                });
-            }
+        changing_under_readers(&tree());
+        changing_under_readers(&bare_tree());
+    });
+}
+
+fn changing_under_readers(engine: &RbTree) {
+    let (count, rounds) = if cfg!(miri) { (60, 2) } else { (2_000, 20) };
+    let keys = &keys(0..count);
+    // Even ones stay, odd ones come and go.
+    for key in keys.iter().step_by(2) {
+        engine.set(key, &whole_value(key, 0)).unwrap();
+    }
+    let done = &std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for seed in 0..2 {
             scope.spawn(move || {
-                let (mut session, mut many) = (engine.session().unwrap(), GetBuffer::new());
-                let stay: Vec<_> = keys.iter().step_by(2).map(Vec::as_slice).collect();
-                let mut reverse = false;
+                let (rng, mut found) = (&mut checks::rng(seed), Vec::new());
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    let mut range = ScanRange::prefix(b"user");
-                    range.reverse = reverse;
-                    let (mut last, mut stayed) = (Vec::new(), 0);
-                    let scanned = session.scan(&range, &mut |key, value| {
-                        assert_whole(key, value);
-                        let onward = if reverse { key < last.as_slice() } else { key > last.as_slice() };
-                        assert!(last.is_empty() || onward, "a scan that steps back");
-                        stayed += usize::from(stay.binary_search(&key).is_ok());
-                        last = key.to_vec();
-                        ControlFlow::Continue(())
-                    });
-                    scanned.unwrap();
-                    assert_eq!(stayed, stay.len(), "a scan with gaps");
-                    engine.get_many(&stay, &mut many).unwrap();
-                    (0..stay.len()).for_each(|index| assert_whole(stay[index], many.get(index).unwrap()));
-                    reverse = !reverse;
+                    let index = rng.random_range(0..keys.len());
+                    let present = engine.get(&keys[index], &mut found).unwrap();
+                    assert!(present || index % 2 == 1, "{index} is gone");
+                    if present {
+                        assert_whole(&keys[index], &found);
+                    }
                 }
             });
-            let writers: Vec<_> = (0..2)
-                .map(|writer| {
-                    scope.spawn(move || {
-                        for round in 0..rounds {
-                            for (index, key) in keys.iter().enumerate().filter(|(n, _)| n / 2 % 2 == writer) {
-                                if index % 2 == 0 {
-                                    assert!(engine.update(key, &whole_value(key, round)).unwrap());
-                                } else {
-                                    engine.set(key, &whole_value(key, round)).unwrap();
-                                }
-                            }
-                            if writer == 0 {
-                                // A key outside the prefix, when the heads are looked over: all change.
-                                engine.set(b"a", &whole_value(b"a", round)).unwrap();
-                                engine.edit(|edit| edit.refocus());
-                                engine.delete(b"a").unwrap();
-                                engine.edit(|edit| edit.refocus());
-                                engine.compact().unwrap();
-                            }
-                            for (_, key) in
-                                keys.iter().enumerate().filter(|(n, _)| n % 2 == 1 && n / 2 % 2 == writer)
-                            {
-                                assert_eq!(engine.delete(key).unwrap(), Existence::Present);
+        }
+        scope.spawn(move || {
+            let (mut session, mut many) = (engine.session().unwrap(), GetBuffer::new());
+            let stay: Vec<_> = keys.iter().step_by(2).map(Vec::as_slice).collect();
+            let mut reverse = false;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let mut range = ScanRange::prefix(b"user");
+                range.reverse = reverse;
+                let (mut last, mut stayed) = (Vec::new(), 0);
+                let scanned = session.scan(&range, &mut |key, value| {
+                    assert_whole(key, value);
+                    let onward = if reverse { key < last.as_slice() } else { key > last.as_slice() };
+                    assert!(last.is_empty() || onward, "a scan that steps back");
+                    stayed += usize::from(stay.binary_search(&key).is_ok());
+                    last = key.to_vec();
+                    ControlFlow::Continue(())
+                });
+                scanned.unwrap();
+                assert_eq!(stayed, stay.len(), "a scan with gaps");
+                engine.get_many(&stay, &mut many).unwrap();
+                (0..stay.len()).for_each(|index| assert_whole(stay[index], many.get(index).unwrap()));
+                reverse = !reverse;
+            }
+        });
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        for (index, key) in keys.iter().enumerate().filter(|(n, _)| n / 2 % 2 == writer) {
+                            if index % 2 == 0 {
+                                assert!(engine.update(key, &whole_value(key, round)).unwrap());
+                            } else {
+                                engine.set(key, &whole_value(key, round)).unwrap();
                             }
                         }
-                    })
+                        if writer == 0 {
+                            // A key outside the prefix, when the heads are looked over: all change.
+                            engine.set(b"a", &whole_value(b"a", round)).unwrap();
+                            engine.edit(|edit| edit.refocus());
+                            engine.delete(b"a").unwrap();
+                            engine.edit(|edit| edit.refocus());
+                            engine.compact().unwrap();
+                        }
+                        for (_, key) in
+                            keys.iter().enumerate().filter(|(n, _)| n % 2 == 1 && n / 2 % 2 == writer)
+                        {
+                            assert_eq!(engine.delete(key).unwrap(), Existence::Present);
+                        }
+                    }
                 })
-                .collect();
-            writers.into_iter().for_each(|writer| writer.join().unwrap());
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
-        });
-        engine.validate().unwrap();
-        assert_eq!(engine.stats().records, keys.len() as u64 / 2);
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    engine.validate().unwrap();
+    assert_eq!(engine.stats().records, keys.len() as u64 / 2);
 }
 
 #[test]
@@ -333,6 +344,37 @@ fn many_keys_at_once_are_the_same_as_one_by_one() {
                 assert_eq!(many.get(index), found.then_some(one.as_slice()));
             }
         }
+    });
+}
+
+#[test]
+fn wrong_shortcuts_mislead_nobody() {
+    within(LIMIT, "wrong shortcuts mislead nobody", || {
+        let engine = tree();
+        let keys = keys(0..500);
+        for key in &keys {
+            engine.set(key, &whole_value(key, 3)).unwrap();
+        }
+        for key in keys.iter().step_by(3) {
+            engine.delete(key).unwrap();
+        }
+        for wrong in 0..1_000u32 {
+            let guard = &epoch::pin();
+            let view = engine.tree.arena.view(guard);
+            let key = &keys[wrong as usize % keys.len()];
+            // Links to nodes of other keys, to free ones, to the sentinel and to none at all.
+            view.shortcuts().unwrap().offer(shortcuts::Shortcuts::hash(key), wrong);
+            let mut found = Vec::new();
+            let present = wrong as usize % keys.len() % 3 != 0;
+            assert_eq!(engine.get(key, &mut found).unwrap(), present);
+            assert_eq!(found, if present { whole_value(key, 3) } else { vec![] });
+            view.shortcuts().unwrap().offer(shortcuts::Shortcuts::hash(key), wrong);
+            let mut many = GetBuffer::new();
+            engine.get_many(&[key], &mut many).unwrap();
+            assert_eq!(many.get(0).is_some(), present);
+            assert_eq!(engine.update(key, &whole_value(key, 3)).unwrap(), present);
+        }
+        engine.validate().unwrap();
     });
 }
 

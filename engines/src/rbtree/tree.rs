@@ -11,6 +11,8 @@
 //! - That a key is *not* there it may believe only if the version of the *structure* latch is what it was when the walk
 //!   began. Writers hold that latch while they do what can mislead a walk: rotate, take a node out, move one, make heads anew.
 //!   To hang a new leaf into the tree or to recolour cannot mislead, and does not disturb readers.
+//! - A shortcut ([`super::shortcuts`]) is believed after the same look at node and record, and if the node is in the tree
+//!   and the record is not dead: then it was in the tree during the operation.
 //! - After some attempts in vain a reader takes the writers' mutex, under which nothing changes but values.
 //! - A walk ends whatever happens, because its steps are bounded.
 //! - Values are replaced in place under the lock of their record ([`crate::memory::record`]), without the mutex.
@@ -22,6 +24,7 @@
 use super::arena::{Arena, View};
 use super::node::{Link, NIL, Node, ROOT, Side};
 use super::records::Records;
+use super::shortcuts::Shortcuts;
 use super::writer::Writer;
 use crate::memory::latch::{Version, VersionLatch};
 use crate::sync::fence;
@@ -84,9 +87,32 @@ impl<'g> View<'g> {
         self.node(NIL).map_or(NIL, |sentinel| sentinel.edge(ROOT.side).link())
     }
 
+    /// The node of a link, if it is in the tree and its record is that of the key.
+    #[inline]
+    pub(super) fn confirm(&self, link: Link, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
+        let node = self.node(link).filter(|node| node.is_live())?;
+        Records::prefetch(node);
+        // Of a node that was in the tree while the caller is pinned the record stays.
+        let record = Records::of(node, guard)?;
+        (record.has_key(key) && !record.is_dead()).then_some(node)
+    }
+
+    /// The node with this key, by a shortcut or by a walk from the root.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
+        let Some(shortcuts) = self.shortcuts() else { return self.search(key, guard).map(|(_, node)| node) };
+        let hash = Shortcuts::hash(key);
+        if let Some(node) = shortcuts.get(hash).and_then(|link| self.confirm(link, key, guard)) {
+            return Some(node);
+        }
+        let (link, node) = self.search(key, guard)?;
+        shortcuts.offer(hash, link);
+        Some(node)
+    }
+
     /// The node with this key, if the walk finds it. At most [`MOST_STEPS`].
     #[inline]
-    pub(super) fn search(&self, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
+    pub(super) fn search(&self, key: &[u8], guard: &'g Guard) -> Option<(Link, &'g Node)> {
         let head = self.heads().head(key);
         let mut at = self.root();
         for _ in 0..MOST_STEPS {
@@ -97,7 +123,7 @@ impl<'g> View<'g> {
             let theirs = node.head();
             if theirs == head {
                 match compare(head, key, node, guard) {
-                    cmp::Ordering::Equal => return Some(node),
+                    cmp::Ordering::Equal => return Some((at, node)),
                     order => at = node.edge(Side::right_if(order == cmp::Ordering::Greater)).link(),
                 }
             } else {
@@ -109,14 +135,14 @@ impl<'g> View<'g> {
 }
 
 impl Tree {
-    /// An empty tree.
-    pub(super) fn new() -> Self {
+    /// An empty tree, with shortcuts or without.
+    pub(super) fn new(short: bool) -> Self {
         Self {
             latches: CachePadded::new(Latches {
                 structure: VersionLatch::new(),
                 batches: VersionLatch::new(),
             }),
-            arena: Arc::new(Arena::new()),
+            arena: Arc::new(Arena::new(short)),
             records: Records::new(),
             writer: Mutex::new(Writer::new()),
             len: AtomicUsize::new(0),
@@ -215,7 +241,7 @@ impl Tree {
     pub(super) fn get(&self, key: &[u8], value: &mut Vec<u8>) -> bool {
         let guard = &epoch::pin();
         self.wait_for_batch();
-        match self.attempt(guard, |view| view.search(key, guard)) {
+        match self.attempt(guard, |view| view.find(key, guard)) {
             Some(node) => {
                 Records::append_value(node.address(), guard, value);
                 true

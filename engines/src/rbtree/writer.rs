@@ -8,6 +8,7 @@
 use super::arena::{MOST_NODES, Retired, View};
 use super::node::{Edge, Link, NIL, Node, ROOT, Side, Slot};
 use super::records::{Fresh, Records};
+use super::shortcuts::Shortcuts;
 use super::tree::{Tree, compare};
 use super::upkeep::Moves;
 use crate::engine::{WriteBatch, WriteOp};
@@ -154,6 +155,9 @@ impl<'a> Edit<'a> {
         }
         let last = self.writer.path.len() - 1;
         self.set_edge(self.slot(last), Edge::new(link, true));
+        if let Some(shortcuts) = self.view.shortcuts() {
+            shortcuts.offer_new(Shortcuts::hash(key), link);
+        }
         self.tree.len.fetch_add(1, Ordering::Relaxed);
         self.tree.count_bytes(key.len() + value.len(), 0);
         self.repair_after_insert(last);
@@ -240,7 +244,7 @@ impl Tree {
     #[inline]
     fn replace(&self, key: &[u8], value: &[u8], guard: &Guard) -> Option<Replaced> {
         loop {
-            let node = self.attempt(guard, |view| view.search(key, guard))?;
+            let node = self.attempt(guard, |view| view.find(key, guard))?;
             let record = self.records.whole(node, guard)?;
             let (replaced, before) = record.replace_measured(value);
             match replaced {
