@@ -197,6 +197,12 @@ impl<'a> Items<'a> {
         self.words_in(level, &(0..self.len()), node.words().len()) <= node.words().len()
     }
 
+    /// Whether a node is large enough for these entries, and not much too large.
+    pub(super) fn suit(&self, level: usize, range: &Range<usize>, node: Node<'_>, limits: &Limits) -> bool {
+        let words = self.words_in(level, range, node.words().len());
+        words <= node.words().len() && node.words().len() <= 2 * limits.capacity(words)
+    }
+
     /// Writes the entries to a node, whose latch is held unless nobody knows it.
     pub(super) fn write(&self, level: usize, range: Range<usize>, node: Node<'_>) {
         Page::build(node.words(), level, self.prefix(level, &range), self.entries(range));

@@ -2,8 +2,8 @@
 //!
 //! Records lie in leaves, sorted by key and linked both ways; branches lead to them. Nodes are byte-sized slotted pages with
 //! truncated prefixes and integer heads (`page`), in blocks on huge pages. Readers take no latch, but check versions
-//! (`read`, `scan`); writers latch their leaf alone (`write`); splits, merges and redistributions, at every level,
-//! replace nodes by new ones (`reshape`), and replaced nodes are freed when no reader can look at them (`link`).
+//! (`read`, `scan`); writers latch their leaf alone (`write`); splits, merges and redistributions, at every level, are made by
+//! one thread at a time (`reshape`); nodes are freed when no reader can look at them any more (`link`).
 //!
 //! Costs: a point operation is a search among integers at each level and about two dependent cache misses beyond the branches:
 //! the front of the leaf, and the record. A scan is one descent, and then copies.

@@ -1,12 +1,11 @@
 //! Point reads: down to the leaf without a latch.
 //!
 //! # Thread safety / Invariants
-//! The range of keys that a node is responsible for never changes: whatever would change it makes new nodes and leaves the old
-//! ones obsolete (`reshape`). So a node that was reached for a key, and is not obsolete when its version is taken,
-//! is the one responsible, and only two checks a level are needed: the parent's version after the child's link was read,
-//! before it is followed, and that the child is not obsolete. (Optimistic lock coupling: V. Leis, F. Scheibner, A. Kemper,
-//! T. Neumann, *The ART of Practical Synchronization*, 2016, which checks the parent once more, since there ranges change in place.)
-//! A read takes effect when the leaf's version is checked for the last time.
+//! Optimistic lock coupling (V. Leis, F. Scheibner, A. Kemper, T. Neumann, *The ART of Practical Synchronization*, 2016). The
+//! parent's version is checked after the link of the child was read, before it is followed; and once more after the
+//! version of the child was taken: at that moment the child was responsible for the key, and while the child's
+//! version holds it stays so, because its range of keys changes only under its latch. The root pointer is a parent that is
+//! compared instead. A read takes effect when the leaf's version is checked for the last time.
 
 use super::BTree;
 use super::link::Node;
@@ -14,7 +13,7 @@ use super::page::{Found, Page};
 use crate::engine::GetBuffer;
 use crate::memory::latch::Version;
 use crate::memory::prefetch;
-use crate::memory::words::{self, Word};
+use crate::memory::words;
 use crate::sync::Wait;
 use crossbeam::epoch::Guard;
 
@@ -36,6 +35,21 @@ impl<'g> Visit<'g> {
     #[inline]
     pub(super) fn of(node: Node<'g>) -> Option<Self> {
         Some(Self { node, version: node.latch().read()? })
+    }
+
+    /// Begins to read a node that this one leads to; `None` if it is obsolete, or this one has changed.
+    #[inline]
+    pub(super) fn go_to(&self, node: Node<'g>) -> Option<Self> {
+        let visit = Self::of(node)?;
+        self.holds().then_some(visit)
+    }
+
+    /// Begins to read the leaf behind this one, or the one before it; `None` as in [`Visit::go_to`].
+    pub(super) fn go_to_neighbour(&self, node: Node<'g>, is_next: bool) -> Option<Self> {
+        let visit = self.go_to(node)?;
+        // A link can change without the version.
+        let link = if is_next { self.node.next() } else { self.node.previous() };
+        (link == Some(node)).then_some(visit)
     }
 
     /// Whether what was read is one state.
@@ -66,7 +80,7 @@ impl BTree {
 
     #[inline]
     fn try_leaf_by<'g>(&self, guard: &'g Guard, choose: &impl Fn(&Page<'g>) -> usize) -> Option<Visit<'g>> {
-        let mut visit = Visit::of(self.root.node(guard))?;
+        let mut visit = self.root_visit(guard)?;
         loop {
             let page = visit.node.page();
             if page.level() == 0 {
@@ -74,8 +88,14 @@ impl BTree {
             }
             let child = visit.node.child(&page, choose(&page), visit.version)?;
             prefetch_front(child, page.level() - 1);
-            visit = Visit::of(child)?;
+            visit = visit.go_to(child)?;
         }
+    }
+
+    #[inline]
+    fn root_visit<'g>(&self, guard: &'g Guard) -> Option<Visit<'g>> {
+        let visit = Visit::of(self.root.node(guard))?;
+        (self.root.node(guard) == visit.node).then_some(visit)
     }
 
     /// The leaf responsible for a key.
@@ -114,27 +134,31 @@ impl BTree {
 
     /// The leaves of up to [`GROUP`] keys, where no writer interfered, with their records on the way to the cache.
     fn leaves_of<'g>(&self, guard: &'g Guard, keys: &[&[u8]]) -> [Option<Visit<'g>>; GROUP] {
-        let mut visits = [Visit::of(self.root.node(guard)); GROUP];
+        let mut visits = [self.root_visit(guard); GROUP];
+        let mut children: [Option<Node<'g>>; GROUP] = [None; GROUP];
         loop {
             let mut descended = false;
-            for (key, slot) in keys.iter().zip(&mut visits) {
+            for ((key, slot), child) in keys.iter().zip(&mut visits).zip(&mut children) {
+                *child = None;
                 let Some(visit) = slot else { continue };
                 let page = visit.node.page();
                 if page.level() > 0 {
                     descended = true;
-                    let child = visit.node.child(&page, page.child_of(key), visit.version);
-                    if let Some(child) = child {
-                        prefetch_front(child, page.level() - 1);
+                    *child = visit.node.child(&page, page.child_of(key), visit.version);
+                    match child {
+                        Some(child) => prefetch_front(*child, page.level() - 1),
+                        None => *slot = None,
                     }
-                    // The version of the child is taken in the next round, when its line has arrived.
-                    *slot = child.map(|node| Visit { node, version: visit.version });
                 }
             }
             if !descended {
                 break;
             }
-            for slot in visits.iter_mut().take(keys.len()) {
-                *slot = slot.and_then(|visit| Visit::of(visit.node));
+            // By now the lines of the first children have arrived.
+            for (slot, child) in visits.iter_mut().zip(&children) {
+                if let (Some(visit), Some(child)) = (*slot, child) {
+                    *slot = visit.go_to(*child);
+                }
             }
         }
         for (key, visit) in keys.iter().zip(visits.iter().flatten()) {
@@ -154,14 +178,9 @@ fn look_up(leaf: &Visit<'_>, key: &[u8], value: &mut Vec<u8>) -> Option<bool> {
     let Ok(index) = page.locate(key) else { return leaf.holds().then_some(false) };
     match page.value(&page.record(index))? {
         Found::Inline(words, len) => {
-            copy(words, len, value)?;
+            words::append(words, len, value)?;
             leaf.holds().then_some(true)
         }
         Found::Large(large) => large.append(leaf.node, leaf.version, value).map(|()| true),
     }
-}
-
-#[inline]
-fn copy(words: &[Word], len: usize, value: &mut Vec<u8>) -> Option<()> {
-    words::append(words, len, value)
 }

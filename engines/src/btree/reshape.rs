@@ -1,19 +1,19 @@
 //! Changes of the tree's shape: split, merge, redistribution, at every level.
 //!
-//! Nodes whose range of keys changes are not changed but replaced: their entries are written to new nodes, which take their
-//! place in the parent and among the leaves; the old ones become obsolete and are retired. A parent changes in place
-//! if the new separators fit, and is replaced in turn otherwise. Random inserts first share with a neighbour that has room
-//! (the B*-tree; D. Knuth, *The Art of Computer Programming* 3, 6.2.4), so that leaves stay fuller than splitting
+//! The entries of one node, or of two neighbours under one parent, are written anew to as many nodes as they need: the old ones
+//! first, then new ones; old ones that are left over become obsolete and are retired. A parent changes in place
+//! if the new separators fit, and is regrouped in the same way otherwise. Random inserts first share with a neighbour that has
+//! room (the B*-tree; D. Knuth, *The Art of Computer Programming* 3, 6.2.4), so that leaves stay fuller than splitting
 //! alone leaves them; inserts at either end of the tree leave full nodes behind.
 //!
 //! # Thread safety / Invariants
 //! - One mutex is held throughout ([`Structure`]): only its holder changes branches, links and the root, so that it reads
 //!   these plainly, and only its holder waits for a latch while it holds another one. Writers within a leaf hold one latch
 //!   and wait for nothing, so no cycle of waiting threads can exist.
-//! - A leaf is latched before its entries are read, and its latch never becomes free again. Whoever comes to it by a
-//!   way that existed before the change waits, finds it obsolete and begins anew at the root, by when the new way exists.
-//! - The order of publication: new nodes complete; the links of the neighbours; the parent; then the old nodes are obsolete.
-//!   Every state between leads each key either to its right leaf or to a latched one that will be obsolete.
+//! - A node is latched before its range of keys changes, and until the parent, the root and the links of its
+//!   neighbours say so. Readers and writers take the version of a node they were led to, and then make sure that what led them
+//!   there still does (`read`, `scan`): so they never search a node for a key that has left it.
+//! - A node that is retired is led to by nothing any more.
 
 use super::BTree;
 use super::items::{Edit, Items};
@@ -71,7 +71,8 @@ pub(super) fn write(
         Some(super::page::Found::Large(large)) => Some(large),
         _ => None,
     });
-    reshape.regroup(leaf, Items::edited(&page, &edit));
+    let copy = copy_of(leaf);
+    reshape.regroup(leaf, Items::edited(&Page::of(&copy), &edit));
     drop(reshape);
     if let Some(large) = dropped {
         large.retire(&tree.slab, guard);
@@ -89,7 +90,8 @@ pub(super) fn rebalance(tree: &BTree, guard: &Guard, key: &[u8]) {
     }
     leaf.latch().lock();
     if tree.is_sparse(leaf) {
-        let page = leaf.page();
+        let copy = copy_of(leaf);
+        let page = Page::of(&copy);
         let mut items = Items::with_capacity(page.len());
         items.push_page(&page, 0..page.len());
         reshape.regroup(leaf, items);
@@ -144,8 +146,8 @@ impl<'t, 'g> Reshape<'t, 'g> {
         }
     }
 
-    /// Replaces a latched node by as many as its new entries need, with a neighbour's help where that serves. The path
-    /// leads to the node's parent.
+    /// Gives a latched node its new entries, or spreads them over as many nodes as they need, with a neighbour's help where
+    /// that serves. The path leads to the node's parent, and the entries do not lie in the node.
     fn regroup(&mut self, node: Node<'g>, items: Items<'_>) {
         let level = node.page().level();
         let (count, words) = (items.len(), items.words(level, 0..items.len()));
@@ -153,17 +155,14 @@ impl<'t, 'g> Reshape<'t, 'g> {
         let counters = &self.tree.counters;
         let too_full = !limits.fits_with_room(level, count, words);
         let too_empty = !too_full && limits.is_underfull(level, count, words);
-        let joined = if too_empty || (too_full && self.bias == Bias::Even) {
-            self.join(node, &items, |sibling| {
-                let (count, words) = (count + sibling.len(), words + sibling.used_words());
-                too_empty || limits.shares(count, words)
-            })
-        } else {
-            None
-        };
+        let suits =
+            |page: &Page<'_>| too_empty || limits.shares(count + page.len(), words + page.used_words());
         let at = self.path.last().map_or(0, |step| step.index);
-        if let Some((left, right, joined)) = joined {
-            let at = if left == node { at } else { at - 1 };
+        if (too_empty || (too_full && self.bias == Bias::Even))
+            && let Some((sibling, is_right)) = self.neighbour(suits)
+        {
+            let copy = copy_of(sibling);
+            let joined = self.join(&items, &Page::of(&copy), is_right);
             let all = 0..joined.len();
             let words = joined.words(level, all.clone());
             let one =
@@ -175,10 +174,10 @@ impl<'t, 'g> Reshape<'t, 'g> {
                 } else {
                     counters.count_borrow()
                 }
-                self.exchange(level, at, &[left, right], &joined, &parts);
+                let (at, old) = if is_right { (at, [node, sibling]) } else { (at - 1, [sibling, node]) };
+                self.exchange(level, at, &old, &joined, &parts);
                 return;
             }
-            let sibling = if left == node { right } else { left };
             sibling.latch().unlock_unchanged();
         }
         let parts = if too_full && count > 1 {
@@ -190,46 +189,45 @@ impl<'t, 'g> Reshape<'t, 'g> {
         self.exchange(level, at, &[node], &items, &parts);
     }
 
-    /// The entries of a node and of the neighbour under the same parent that suits best, which is latched.
-    fn join<'i>(
-        &self,
-        node: Node<'g>,
-        items: &Items<'i>,
-        suits: impl Fn(&Page<'g>) -> bool,
-    ) -> Option<(Node<'g>, Node<'g>, Items<'i>)>
-    where
-        'g: 'i,
-    {
+    /// The neighbour under the same parent that suits best, latched, and whether it is the right one.
+    fn neighbour(&self, suits: impl Fn(&Page<'g>) -> bool) -> Option<(Node<'g>, bool)> {
         let step = self.path.last()?;
         let sibling = |index: usize| {
-            (index < step.branch.page().len()).then(|| step.branch.child_fixed(index, &self.structure))?
+            let found = (index < step.branch.page().len())
+                .then(|| step.branch.child_fixed(index, &self.structure))?;
+            found.filter(|node| suits(&node.page()))
         };
-        let right = sibling(step.index + 1).filter(|node| suits(&node.page()));
-        let left = step.index.checked_sub(1).and_then(sibling).filter(|node| suits(&node.page()));
+        let right = sibling(step.index + 1);
+        let left = step.index.checked_sub(1).and_then(sibling);
         // The emptier one: it has most room, and is the one to merge with.
         let used = |node: &Option<Node<'g>>| node.map_or(usize::MAX, |node| node.page().used_words());
-        let right_suits = used(&right) <= used(&left);
-        let sibling = if right_suits { right? } else { left? };
+        let is_right = used(&right) <= used(&left);
+        let sibling = if is_right { right? } else { left? };
         sibling.latch().lock();
-        let page = sibling.page();
-        if !suits(&page) {
-            sibling.latch().unlock_unchanged();
-            return None;
+        if suits(&sibling.page()) {
+            return Some((sibling, is_right));
         }
+        sibling.latch().unlock_unchanged();
+        None
+    }
+
+    /// The entries of a node and of its neighbour. Where two branches meet, the separator between them comes down to the
+    /// first child of the right one.
+    fn join<'i>(&self, items: &Items<'i>, page: &Page<'i>, is_right: bool) -> Items<'i> {
+        let separator = self.path.last().filter(|_| page.level() > 0).map(|step| {
+            let index = step.index + usize::from(is_right);
+            step.branch.page().key(index)
+        });
         let mut others = Items::with_capacity(page.len() + items.len());
-        others.push_page(&page, 0..page.len());
-        // Where two branches meet, the separator between them comes down to the first child of the right one.
-        let is_branch = page.level() > 0;
-        let separator = step.branch.page().key(step.index + usize::from(right_suits));
-        let separator = is_branch.then_some(separator.as_slice());
-        Some(if right_suits {
+        others.push_page(page, 0..page.len());
+        if is_right {
             let mut joined = items.clone();
-            joined.append(&others, separator);
-            (node, sibling, joined)
+            joined.append(&others, separator.as_deref());
+            joined
         } else {
-            others.append(items, separator);
-            (sibling, node, others)
-        })
+            others.append(items, separator.as_deref());
+            others
+        }
     }
 
     /// Cuts entries in two, or, if a half would be too full because it loses a long prefix, into as many parts as it takes.
@@ -242,7 +240,7 @@ impl<'t, 'g> Reshape<'t, 'g> {
         if halves.iter().all(fits) { halves } else { packed(self.tree, level, items) }
     }
 
-    /// Writes new nodes, puts them in the place of old ones, which are latched, and retires these.
+    /// Writes entries to the old nodes, which are latched, and to new ones, and makes the tree lead to these.
     fn exchange(
         &mut self,
         level: usize,
@@ -251,17 +249,38 @@ impl<'t, 'g> Reshape<'t, 'g> {
         items: &Items<'_>,
         parts: &[Range<usize>],
     ) {
-        let pieces = pieces(self.tree, self.guard, level, items, parts);
+        let tree = self.tree;
+        // One node for one is a change of the block's size.
+        let reused = |index: usize, part: &Range<usize>| {
+            let node = *old.get(index).filter(|_| old.len() + parts.len() > 2)?;
+            items.suit(level, part, node, &tree.limits).then_some(node)
+        };
+        let piece = |(index, part): (usize, &Range<usize>)| {
+            let node = reused(index, part);
+            if let Some(node) = node {
+                items.write(level, part.clone(), node);
+            }
+            let node =
+                node.unwrap_or_else(|| items.node(level, part.clone(), &tree.limits, &tree.slab, self.guard));
+            Piece { separator: separator(level, items, part), node }
+        };
+        let pieces: Vec<Piece<'g>> = parts.iter().enumerate().map(piece).collect();
+        let stays = |node: &Node<'g>, pieces: &[Piece<'g>]| pieces.iter().any(|piece| piece.node == *node);
+        let staying: Vec<bool> = old.iter().map(|node| stays(node, &pieces)).collect();
         if level == 0 {
             self.link(old, &pieces);
         }
         self.replace(level + 1, at, old.len(), pieces);
-        for node in old {
-            node.retire(&self.tree.slab, self.guard);
+        for (node, stays) in old.iter().zip(staying) {
+            if stays {
+                node.latch().unlock();
+            } else {
+                node.retire(&tree.slab, self.guard);
+            }
         }
     }
 
-    /// Puts new leaves between the neighbours of old ones.
+    /// Puts leaves between the neighbours of those whose place they take.
     fn link(&self, old: &[Node<'g>], new: &[Piece<'g>]) {
         let before = old.first().and_then(|node| node.previous());
         let behind = old.last().and_then(|node| node.next());
@@ -291,12 +310,12 @@ impl<'t, 'g> Reshape<'t, 'g> {
             return;
         }
         if self.edited_in_place(branch, at, old, &pieces) {
-            let page = branch.page();
-            if self.path.is_empty() || !tree.limits.is_underfull(level, count, page.used_words()) {
+            if self.path.is_empty() || !tree.limits.is_underfull(level, count, branch.page().used_words()) {
                 branch.latch().unlock();
                 return;
             }
-            // Readers that come by the old branch go on to the right children, whatever replaces it.
+            let copy = copy_of(branch);
+            let page = Page::of(&copy);
             let mut items = Items::with_capacity(count);
             items.push_page(&page, 0..page.len());
             self.regroup(branch, items);
@@ -362,6 +381,15 @@ pub(super) fn chain<'g>(pieces: &[Piece<'g>], before: Option<Node<'g>>, behind: 
     }
 }
 
+/// What separates a part of the entries from those before it.
+fn separator(level: usize, items: &Items<'_>, part: &Range<usize>) -> Vec<u8> {
+    let first = items.key(part.start);
+    match part.start.checked_sub(1) {
+        Some(last) if level == 0 => shortest_between(items.key(last), first).to_vec(),
+        _ => first.to_vec(),
+    }
+}
+
 /// New nodes of entries, one for each part.
 pub(super) fn pieces<'g>(
     tree: &BTree,
@@ -371,13 +399,8 @@ pub(super) fn pieces<'g>(
     parts: &[Range<usize>],
 ) -> Vec<Piece<'g>> {
     let piece = |part: &Range<usize>| {
-        let first = items.key(part.start);
-        let separator = match part.start.checked_sub(1) {
-            Some(last) if level == 0 => shortest_between(items.key(last), first),
-            _ => first,
-        };
         let node = items.node(level, part.clone(), &tree.limits, &tree.slab, guard);
-        Piece { separator: separator.to_vec(), node }
+        Piece { separator: separator(level, items, part), node }
     };
     parts.iter().map(piece).collect()
 }

@@ -5,10 +5,10 @@
 //! small without one, so that a short scan copies little more than it visits.
 //!
 //! # Thread safety / Invariants
-//! The range of keys of a node never changes while it is not obsolete, so the link of a leaf that was read under a version
-//! that still holds leads to the leaf that goes on where this one ends, or to one that is obsolete by now; then the scan
-//! comes down again behind the last key it copied. A record is copied under its leaf's version: each is seen as it was
-//! at some time during the scan, in order and at most once.
+//! A leaf's version is taken, then it is made sure that the leaf before still has its version and its link: so the two were
+//! neighbours at that moment, and no key lies between them. Otherwise the scan comes down again behind the last key it copied. A
+//! record is copied under its leaf's version: each is seen as it was at some time during the scan, in order and at most
+//! once.
 
 use super::BTree;
 use super::buffer::Buffer;
@@ -134,7 +134,7 @@ impl<'g> Chunk<'_, 'g> {
                 return None;
             }
             match step? {
-                Step::Next(node) => leaf = Visit::of(node)?,
+                Step::Next(node) => leaf = leaf.go_to_neighbour(node, !reverse)?,
                 Step::End => return Some(false),
                 Step::Full => return Some(true),
             }

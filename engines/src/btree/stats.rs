@@ -9,6 +9,7 @@
 
 use super::BTree;
 use super::link::Node;
+use super::read::Visit;
 use super::reshape::Structure;
 use crate::engine::Stats;
 use crate::memory::words::WORD_BYTES;
@@ -93,9 +94,9 @@ impl BTree {
         let mut totals = Totals::default();
         // The greatest key counted.
         let mut last: Option<Vec<u8>> = None;
-        let mut next = None;
+        let mut next: Option<Visit<'_>> = None;
         loop {
-            let leaf = match (next.take().and_then(super::read::Visit::of), &last) {
+            let leaf = match (next.take(), &last) {
                 (Some(leaf), _) => leaf,
                 (None, Some(key)) => self.leaf_of(guard, key),
                 (None, None) => self.leaf_by(guard, |_| 0),
@@ -116,7 +117,7 @@ impl BTree {
             totals = sum;
             last = greatest.or(last);
             match neighbour {
-                Some(node) => next = Some(node),
+                Some(node) => next = leaf.go_to_neighbour(node, true),
                 None => return totals,
             }
         }
