@@ -187,7 +187,7 @@ impl Engine for BTree {
     }
 
     fn compact(&self) -> Result<()> {
-        self.free_retired();
+        self.reclaim();
         Ok(())
     }
 
