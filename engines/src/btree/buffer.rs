@@ -3,10 +3,9 @@
 //! Thread safety: plain data of one session.
 
 use super::link::Node;
-use super::page::{Found, Page};
+use super::page::{Found, Page, store_bytes};
 use crate::memory::latch::Version;
 use crate::memory::words::{WORD_BYTES, Word, words_for};
-use crate::sync::Ordering::Relaxed;
 
 /// Memory that is kept from scan to scan.
 const KEPT_BYTES: usize = 1 << 20;
@@ -82,10 +81,8 @@ impl Buffer {
         with_value: bool,
     ) -> Option<()> {
         let record = page.record(index);
-        let (prefix_len, suffix_len) = (page.prefix_len(), record.suffix_len);
-        let rest = page.rest(&record)?;
         let value = if with_value { page.value(&record)? } else { Found::Inline(&[], 0) };
-        let key_len = prefix_len + suffix_len;
+        let key_len = page.prefix_len() + record.suffix_len;
         let inline: (&[Word], usize) = match value {
             Found::Inline(words, len) => (words, len),
             Found::Large(_) => (&[], 0),
@@ -93,12 +90,8 @@ impl Buffer {
         // Whole words are written, so that up to two may stand over behind key and value.
         let most = key_len + inline.1 + 3 * WORD_BYTES;
         let out = self.room(most)?;
-        store(page.prefix(), out);
-        out.get_mut(prefix_len..prefix_len + WORD_BYTES)?.copy_from_slice(&page.head(index).to_be_bytes());
-        if suffix_len > WORD_BYTES {
-            store(rest, out.get_mut(prefix_len + WORD_BYTES..)?);
-        }
-        store(inline.0.get(..words_for(inline.1))?, out.get_mut(key_len..)?);
+        page.copy_key(index, &record, out)?;
+        store_bytes(inline.0.get(..words_for(inline.1))?, out.get_mut(key_len..)?);
         let (start, key_end) = (self.used, self.used + key_len);
         let mut end = key_end + inline.1;
         if let Found::Large(large) = value {
@@ -123,14 +116,5 @@ impl Buffer {
     #[cold]
     fn grow(&mut self, bytes: usize) {
         self.bytes.resize((bytes * 2).max(4 << 10), 0);
-    }
-}
-
-/// Stores words as bytes; those that do not fit are left out.
-#[inline]
-fn store(words: &[Word], out: &mut [u8]) {
-    let (chunks, _) = out.as_chunks_mut::<WORD_BYTES>();
-    for (word, chunk) in words.iter().zip(chunks) {
-        *chunk = word.load(Relaxed).to_le_bytes();
     }
 }

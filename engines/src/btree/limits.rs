@@ -9,8 +9,10 @@
 //! length, and a node is split in two only, so that a half may keep a very long entry beside others. Such a node gets a block
 //! as large as it needs. Order limits are exact, and an order's nodes are as large as their entries make them.
 
+use super::items::Sizes;
 use super::page::{ENTRIES_MOST, INLINE_BYTES_MOST};
 use crate::memory::words::WORD_BYTES;
+use std::ops::Range;
 
 /// What a branch must be able to hold whatever the length of its separators, so that splitting it leaves two children each.
 const FREE_CHILDREN: usize = 3;
@@ -29,6 +31,16 @@ impl Limits {
     /// From checked options.
     pub(super) const fn new(order: Option<usize>, node_bytes: usize) -> Self {
         Self { order, node_words: node_bytes / WORD_BYTES }
+    }
+
+    /// Whether the number of entries is what limits nodes.
+    pub(super) const fn has_order(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// Words of a node whose size is limited.
+    pub(super) const fn node_words(&self) -> usize {
+        self.node_words
     }
 
     /// The longest value kept in the page, bytes: a quarter of it.
@@ -96,26 +108,32 @@ impl Limits {
         }
     }
 
-    /// Where to cut entries of these weights in two: evenly, by number if that is limited, by weight otherwise.
-    pub(super) fn cut(&self, level: usize, weights: &[usize], bias: Bias) -> usize {
-        let count = weights.len();
+    /// Where to cut entries in two: evenly, by number if that is limited, by size otherwise.
+    pub(super) fn cut(&self, level: usize, range: &Range<usize>, sizes: &Sizes, bias: Bias) -> usize {
+        let count = range.len();
         let least = self.min_entries(level).min(count / 2).max(1);
         let most = count.saturating_sub(least).max(1);
-        match bias {
-            Bias::Back => return most,
-            Bias::Front => return least,
-            Bias::Even => {}
-        }
-        if self.order.is_some() {
-            return (count / 2).clamp(least, most);
-        }
-        let total: usize = weights.iter().sum();
-        let mut sum = 0;
-        let cut = weights.iter().take_while(|weight| {
-            sum += **weight;
-            sum * 2 <= total + **weight
-        });
-        cut.count().clamp(least, most)
+        let cut = match bias {
+            Bias::Back => most,
+            Bias::Front => least,
+            Bias::Even if self.order.is_some() => count / 2,
+            Bias::Even => {
+                let (first, last) = (sizes.before(range.start), sizes.before(range.end));
+                let mut low = 0;
+                let mut high = count;
+                // The first entry that ends beyond the middle.
+                while low < high {
+                    let middle = low.midpoint(high);
+                    if sizes.before(range.start + middle + 1) * 2 <= first + last {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                low
+            }
+        };
+        range.start + cut.clamp(least, most)
     }
 }
 

@@ -25,6 +25,7 @@ mod reshape;
 mod scan;
 mod session;
 mod stats;
+mod transfer;
 mod validate;
 mod write;
 

@@ -24,6 +24,10 @@
 //! reader without the latch may see any mixture of old and new words: every reading function is total, and what it
 //! returned means something only if the node's version still holds afterwards.
 
+mod change;
+mod check;
+mod compose;
+
 use super::link::{Large, Link};
 use crate::memory::words::{self, WORD_BYTES, Word, words_for};
 use crate::sync::Ordering::Relaxed;
@@ -41,6 +45,8 @@ const HEAD_BYTES: usize = 8;
 const LONG_KEY: usize = 511;
 const LARGE_VALUE: usize = 2047;
 const OFFSET_BITS: u32 = 12;
+const OFFSET_MASK: u32 = (1 << OFFSET_BITS) - 1;
+const LOW_SLOT: u64 = u32::MAX as u64;
 
 /// What the second word of a node says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -185,6 +191,15 @@ const fn unit_shift(node_words: usize) -> u32 {
     if node_words <= 1 << OFFSET_BITS { 0 } else { (node_words - 1).ilog2() + 1 - OFFSET_BITS }
 }
 
+/// Stores words as bytes; those that do not fit are left out.
+#[inline]
+pub(super) fn store_bytes(words: &[Word], out: &mut [u8]) {
+    let (chunks, _) = out.as_chunks_mut::<WORD_BYTES>();
+    for (word, chunk) in words.iter().zip(chunks) {
+        *chunk = word.load(Relaxed).to_le_bytes();
+    }
+}
+
 fn copy_words(from: &[Word], to: &[Word]) {
     for (from, to) in from.iter().zip(to) {
         to.store(from.load(Relaxed), Relaxed);
@@ -193,10 +208,20 @@ fn copy_words(from: &[Word], to: &[Word]) {
 
 /// The first eight bytes as a big-endian integer, zeros behind shorter ones.
 #[inline]
-fn head(suffix: &[u8]) -> u64 {
-    match suffix.first_chunk() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => suffix.iter().rev().fold(0, |head, byte| (head >> 8) | (u64::from(*byte) << 56)),
+pub(super) fn head(suffix: &[u8]) -> u64 {
+    if let Some(bytes) = suffix.first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
+    if let (Some(first), Some(last)) = (suffix.first_chunk(), suffix.last_chunk()) {
+        // Two halves that overlap where there are fewer than eight bytes.
+        let below = (HEAD_BYTES - suffix.len()) * 8;
+        return u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << below;
+    }
+    match *suffix {
+        [a, b, c] => u64::from_be_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_be_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => u64::from(a) << 56,
+        _ => 0,
     }
 }
 
@@ -279,6 +304,11 @@ impl<'a> Page<'a> {
         front_words(self.meta.prefix_len, self.meta.count) + (used << self.shift())
     }
 
+    /// Words of the front with so many entries.
+    pub(super) fn front_words(&self, count: usize) -> usize {
+        front_words(self.meta.prefix_len, count)
+    }
+
     /// Words between the front and the heap.
     pub(super) fn free_words(&self) -> usize {
         (self.meta.heap << self.shift()).saturating_sub(front_words(self.meta.prefix_len, self.meta.count))
@@ -317,7 +347,7 @@ impl<'a> Page<'a> {
     #[inline]
     pub(super) fn record(&self, index: usize) -> Record {
         let slot = self.slot(index) as usize;
-        let mut rest_at = (slot & ((1 << OFFSET_BITS) - 1)) << self.shift();
+        let mut rest_at = (slot & OFFSET_MASK as usize) << self.shift();
         let mut suffix_len = slot >> OFFSET_BITS & LONG_KEY;
         let code = slot >> (OFFSET_BITS + 9);
         if suffix_len == LONG_KEY {
@@ -332,7 +362,7 @@ impl<'a> Page<'a> {
     #[inline]
     pub(super) fn record_pointer(&self, index: usize) -> *const Word {
         let slot = self.slot(index) as usize;
-        self.words.as_ptr().wrapping_add((slot & ((1 << OFFSET_BITS) - 1)) << self.shift())
+        self.words.as_ptr().wrapping_add((slot & OFFSET_MASK as usize) << self.shift())
     }
 
     /// The words of the key behind the head; `None` if torn.
@@ -383,6 +413,21 @@ impl<'a> Page<'a> {
             None => 0,
         };
         self.meta.prefix_len + record.suffix_len + value
+    }
+
+    /// Writes the key of an entry to the front of `out`, in whole words. `None` if torn, or if there is not room for the key
+    /// and three words more.
+    #[inline]
+    pub(super) fn copy_key(&self, index: usize, record: &Record, out: &mut [u8]) -> Option<()> {
+        let (_, behind) = out.split_at_mut_checked(self.meta.prefix_len)?;
+        let (head, behind) = behind.split_first_chunk_mut()?;
+        *head = self.head(index).to_be_bytes();
+        store_bytes(self.rest(record)?, behind);
+        // The last word of the prefix may reach into the head.
+        let kept = *head;
+        store_bytes(self.prefix(), out);
+        *out.get_mut(self.meta.prefix_len..)?.first_chunk_mut()? = kept;
+        Some(())
     }
 
     /// Appends the key of an entry; in a branch, that of entry 0 is empty. `None` if torn.
@@ -487,246 +532,5 @@ impl<'a> Page<'a> {
         words
             .and_then(|words| words::compare_at(words, 0, record.suffix_len - HEAD_BYTES, rest))
             .unwrap_or(Ordering::Greater)
-    }
-}
-
-/// Changes, for the holder of the latch. Each leaves `self`, a look at the page as it was, behind; look anew.
-impl Page<'_> {
-    fn store_meta(&self, meta: Meta) {
-        if let Some(word) = self.words.get(1) {
-            word.store(meta.encode(), Relaxed);
-        }
-    }
-
-    /// Takes a record's room from the heap and fills it. `None` if there is not enough between the heap and `front` words.
-    fn store_record(&self, front: usize, suffix: &[u8], value: &Value<'_>) -> Option<(Meta, u32)> {
-        let units = record_words(suffix.len(), value.code()).div_ceil(1 << self.shift());
-        let heap = self.meta.heap.checked_sub(units)?;
-        let at = heap << self.shift();
-        if at < front {
-            return None;
-        }
-        self.fill_record(at, suffix, value);
-        Some((Meta { heap, ..self.meta }, self.encode_slot(at, suffix.len(), value.code())))
-    }
-
-    fn fill_record(&self, at: usize, suffix: &[u8], value: &Value<'_>) {
-        let mut to = self.words.get(at..).unwrap_or_default();
-        if suffix.len() >= LONG_KEY
-            && let Some((word, behind)) = to.split_first()
-        {
-            word.store(suffix.len() as u64, Relaxed);
-            to = behind;
-        }
-        if let Some(rest) = suffix.get(HEAD_BYTES..) {
-            let stored = words::store(to, rest);
-            debug_assert!(stored, "a key beyond its page");
-            to = to.get(words_for(rest.len())..).unwrap_or_default();
-        }
-        value.store(to);
-    }
-
-    /// Adds an entry whose key goes on with `suffix` behind the prefix. `false`, and nothing is changed, without room.
-    pub(super) fn insert(&self, index: usize, suffix: &[u8], value: &Value<'_>) -> bool {
-        let count = self.meta.count;
-        let front = front_words(self.meta.prefix_len, count + 1);
-        if count >= ENTRIES_MOST {
-            return false;
-        }
-        let Some((meta, slot)) = self.store_record(front, suffix, value) else { return false };
-        let slots_at = front - (count + 1).div_ceil(2);
-        // The slots move up by the word that the heads grow by, those behind the new one by a half more.
-        for new in (index..=count).rev() {
-            let moved = if new == index { slot } else { self.slot(new - 1) };
-            self.put_slot(slots_at, new, moved);
-        }
-        for word in (0..index.div_ceil(2)).rev() {
-            let low = self.slots.get(word).map_or(0, |word| word.load(Relaxed));
-            if let Some(to) = self.words.get(slots_at + word) {
-                let whole = word * 2 + 1 < index;
-                let kept = if whole { 0 } else { to.load(Relaxed) & !u64::from(u32::MAX) };
-                to.store(kept | if whole { low } else { low & u64::from(u32::MAX) }, Relaxed);
-            }
-        }
-        let heads_at = slots_at - count - 1;
-        let heads = self.words.get(heads_at..slots_at).unwrap_or_default();
-        shift_up(heads, index);
-        if let Some(word) = heads.get(index) {
-            word.store(head(suffix), Relaxed);
-        }
-        self.store_meta(Meta { count: count + 1, ..meta });
-        true
-    }
-
-    /// Writes slot `index` of an array that starts at a word.
-    fn put_slot(&self, slots_at: usize, index: usize, slot: u32) {
-        if let Some(word) = self.words.get(slots_at + index / 2) {
-            let shift = index % 2 * 32;
-            let kept = word.load(Relaxed) & !(u64::from(u32::MAX) << shift);
-            word.store(kept | u64::from(slot) << shift, Relaxed);
-        }
-    }
-
-    /// Removes an entry.
-    pub(super) fn remove(&self, index: usize) {
-        let count = self.meta.count;
-        let units = self.record(index).words().div_ceil(1 << self.shift());
-        let slots_at = front_words(self.meta.prefix_len, count) - count.div_ceil(2);
-        for (to, from) in
-            self.heads.get(index..).unwrap_or_default().windows(2).map(|pair| (pair.first(), pair.last()))
-        {
-            if let (Some(to), Some(from)) = (to, from) {
-                to.store(from.load(Relaxed), Relaxed);
-            }
-        }
-        for new in 0..count - 1 {
-            let moved = self.slot(if new < index { new } else { new + 1 });
-            self.put_slot(slots_at - 1, new, moved);
-        }
-        self.store_meta(Meta { count: count - 1, garbage: self.meta.garbage + units, ..self.meta });
-    }
-
-    /// Replaces the value of an entry, in place if it is no longer than before, elsewhere in the heap otherwise. `false`,
-    /// and nothing is changed, without room.
-    pub(super) fn replace(&self, index: usize, value: &Value<'_>) -> bool {
-        let old = self.record(index);
-        let old_units = old.words().div_ceil(1 << self.shift());
-        let units = record_words(old.suffix_len, value.code()).div_ceil(1 << self.shift());
-        if units <= old_units {
-            value.store(self.words.get(old.value_at..).unwrap_or_default());
-            let at = self.slot(index) as usize & ((1 << OFFSET_BITS) - 1);
-            self.set_slot(index, self.encode_slot(at << self.shift(), old.suffix_len, value.code()));
-            if units < old_units {
-                self.store_meta(Meta { garbage: self.meta.garbage + old_units - units, ..self.meta });
-            }
-            return true;
-        }
-        let front = front_words(self.meta.prefix_len, self.meta.count);
-        let Some(heap) = self.meta.heap.checked_sub(units).filter(|heap| heap << self.shift() >= front)
-        else {
-            return false;
-        };
-        let at = heap << self.shift();
-        let rest_words = old.words() - old.value_words();
-        let from = old.value_at - rest_words;
-        if let (Some(from), Some(to)) = (self.words.get(from..old.value_at), self.words.get(at..)) {
-            copy_words(from, to);
-            value.store(to.get(rest_words..).unwrap_or_default());
-        }
-        self.set_slot(index, self.encode_slot(at, old.suffix_len, value.code()));
-        self.store_meta(Meta { heap, garbage: self.meta.garbage + old_units, ..self.meta });
-        true
-    }
-
-    /// Makes the words from the second on a node with these entries, whose keys ascend and start with the same
-    /// `prefix_len` bytes. There must be room; the links are left alone. In a branch the first key is not stored.
-    pub(super) fn build<'i>(
-        words: &[Word],
-        level: usize,
-        prefix: &[u8],
-        entries: impl ExactSizeIterator<Item = (&'i [u8], Value<'i>)> + Clone,
-    ) {
-        let shift = unit_shift(words.len());
-        let stored = |index: usize, key: &'i [u8]| -> &'i [u8] {
-            if level > 0 && index == 0 { &[] } else { key.get(prefix.len()..).unwrap_or_default() }
-        };
-        let units: usize = entries
-            .clone()
-            .enumerate()
-            .map(|(index, (key, value))| {
-                record_words(stored(index, key).len(), value.code()).div_ceil(1 << shift)
-            })
-            .sum();
-        let count = entries.len();
-        let heap = (words.len() >> shift).saturating_sub(units);
-        debug_assert!(
-            heap << shift >= front_words(prefix.len(), count),
-            "a node without room for its entries"
-        );
-        let meta = Meta { count, level, prefix_len: prefix.len(), heap, garbage: 0 };
-        if let Some(word) = words.get(1) {
-            word.store(meta.encode(), Relaxed);
-        }
-        let prefix_stored = words::store(words.get(HEADER_WORDS..).unwrap_or_default(), prefix);
-        debug_assert!(prefix_stored, "a prefix beyond its page");
-        let page = Page::of(words);
-        let mut at = heap;
-        let mut pair = 0;
-        for (index, (key, value)) in entries.enumerate() {
-            let suffix = stored(index, key);
-            if let Some(word) = page.heads.get(index) {
-                word.store(head(suffix), Relaxed);
-            }
-            let slot = u64::from(page.encode_slot(at << shift, suffix.len(), value.code()));
-            pair = if index % 2 == 0 { slot } else { pair | slot << 32 };
-            if let Some(word) = page.slots.get(index / 2) {
-                word.store(pair, Relaxed);
-            }
-            page.fill_record(at << shift, suffix, &value);
-            at += record_words(suffix.len(), value.code()).div_ceil(1 << shift);
-        }
-    }
-
-    /// Checks the page's own invariants: the order of keys, heads, the prefix, bounds and sum of the records.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let Meta { count, heap, garbage, prefix_len, level } = self.meta;
-        let front = front_words(prefix_len, count);
-        if self.heads.len() != count
-            || heap << self.shift() < front
-            || heap << self.shift() > self.words.len()
-        {
-            return Err(format!("{count} entries and a heap from word {} do not fit", heap << self.shift()));
-        }
-        let (mut last, mut key, mut units) = (Vec::new(), Vec::new(), 0);
-        let mut extents = Vec::with_capacity(count);
-        for index in 0..count {
-            let record = self.record(index);
-            let at = (self.slot(index) as usize & ((1 << OFFSET_BITS) - 1)) << self.shift();
-            let own = record.words().div_ceil(1 << self.shift());
-            units += own;
-            extents.push((at, at + (own << self.shift())));
-            if at < heap << self.shift() || self.value_slice(&record).is_none() {
-                return Err(format!("record {index} lies outside of the heap"));
-            }
-            if record.suffix_len < HEAD_BYTES && self.head(index) << (record.suffix_len * 8) != 0 {
-                return Err(format!("head {index} goes on behind its key"));
-            }
-            if level > 0 && index == 0 {
-                if record.suffix_len > 0 {
-                    return Err("the first child has a separator".to_owned());
-                }
-                continue;
-            }
-            key.clear();
-            if self.append_key(index, &mut key).is_none() || key.len() != prefix_len + record.suffix_len {
-                return Err(format!("key {index} is torn"));
-            }
-            if index > usize::from(level > 0) && key <= last {
-                return Err(format!("key {index} is not above the one before"));
-            }
-            let found = if level > 0 { self.locate_from(1, &key) } else { self.locate(&key) };
-            if found != Ok(index) {
-                return Err(format!("a search for key {index} finds {found:?}"));
-            }
-            std::mem::swap(&mut key, &mut last);
-        }
-        extents.sort_unstable();
-        if extents.windows(2).any(|pair| matches!(pair, [a, b] if a.1 > b.0)) {
-            return Err("records overlap".to_owned());
-        }
-        let held = (self.words.len() >> self.shift()) - heap;
-        if units + garbage != held {
-            return Err(format!("{units} units in use and {garbage} of garbage, but {held} in the heap"));
-        }
-        Ok(())
-    }
-}
-
-/// Moves the words from `index` on up by one; the last one is lost.
-fn shift_up(words: &[Word], index: usize) {
-    for pair in words.get(index..).unwrap_or_default().windows(2).rev() {
-        if let [from, to] = pair {
-            to.store(from.load(Relaxed), Relaxed);
-        }
     }
 }

@@ -163,9 +163,8 @@ impl BTree {
         }
         for (key, visit) in keys.iter().zip(visits.iter().flatten()) {
             let page = visit.node.page();
-            if let Ok(index) | Err(index) = page.locate(key) {
-                prefetch::lines(page.record_pointer(index), 2);
-            }
+            let (Ok(index) | Err(index)) = page.locate(key);
+            prefetch::lines(page.record_pointer(index), 2);
         }
         visits
     }

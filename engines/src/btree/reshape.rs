@@ -16,7 +16,7 @@
 //! - A node that is retired is led to by nothing any more.
 
 use super::BTree;
-use super::items::{Edit, Items};
+use super::items::{Edit, Items, Sizes};
 use super::limits::Bias;
 use super::link::Node;
 use super::page::{Page, Value, common_prefix, heap_words};
@@ -71,8 +71,10 @@ pub(super) fn write(
         Some(super::page::Found::Large(large)) => Some(large),
         _ => None,
     });
-    let copy = copy_of(leaf);
-    reshape.regroup(leaf, Items::edited(&Page::of(&copy), &edit));
+    if !reshape.moved(leaf, &edit) {
+        let copy = copy_of(leaf);
+        reshape.regroup(leaf, Items::edited(&Page::of(&copy), &edit));
+    }
     drop(reshape);
     if let Some(large) = dropped {
         large.retire(&tree.slab, guard);
@@ -119,9 +121,10 @@ struct Step<'g> {
     index: usize,
 }
 
-struct Reshape<'t, 'g> {
-    tree: &'t BTree,
-    guard: &'g Guard,
+/// A change of shape under way.
+pub(super) struct Reshape<'t, 'g> {
+    pub(super) tree: &'t BTree,
+    pub(super) guard: &'g Guard,
     structure: Structure<'t>,
     path: Vec<Step<'g>>,
     bias: Bias,
@@ -150,8 +153,10 @@ impl<'t, 'g> Reshape<'t, 'g> {
     /// that serves. The path leads to the node's parent, and the entries do not lie in the node.
     fn regroup(&mut self, node: Node<'g>, items: Items<'_>) {
         let level = node.page().level();
-        let (count, words) = (items.len(), items.words(level, 0..items.len()));
+        let count = items.len();
         let limits = &self.tree.limits;
+        let sizes = items.sizes(level, limits);
+        let words = sizes.words(&(0..count));
         let counters = &self.tree.counters;
         let too_full = !limits.fits_with_room(level, count, words);
         let too_empty = !too_full && limits.is_underfull(level, count, words);
@@ -164,10 +169,11 @@ impl<'t, 'g> Reshape<'t, 'g> {
             let copy = copy_of(sibling);
             let joined = self.join(&items, &Page::of(&copy), is_right);
             let all = 0..joined.len();
-            let words = joined.words(level, all.clone());
+            let sizes = joined.sizes(level, limits);
+            let words = sizes.words(&all);
             let one =
                 too_empty && limits.merges(level, all.len(), words) && limits.fits(level, all.len(), words);
-            let parts = if one { vec![all] } else { self.in_two(level, &joined, Bias::Even) };
+            let parts = if one { vec![all] } else { self.in_two(level, &joined, &sizes, Bias::Even) };
             if parts.len() <= 2 {
                 if one {
                     counters.count_merge()
@@ -182,7 +188,7 @@ impl<'t, 'g> Reshape<'t, 'g> {
         }
         let parts = if too_full && count > 1 {
             counters.count_split();
-            self.in_two(level, &items, self.bias)
+            self.in_two(level, &items, &sizes, self.bias)
         } else {
             vec![0..count]
         };
@@ -190,7 +196,7 @@ impl<'t, 'g> Reshape<'t, 'g> {
     }
 
     /// The neighbour under the same parent that suits best, latched, and whether it is the right one.
-    fn neighbour(&self, suits: impl Fn(&Page<'g>) -> bool) -> Option<(Node<'g>, bool)> {
+    pub(super) fn neighbour(&self, suits: impl Fn(&Page<'g>) -> bool) -> Option<(Node<'g>, bool)> {
         let step = self.path.last()?;
         let sibling = |index: usize| {
             let found = (index < step.branch.page().len())
@@ -231,13 +237,16 @@ impl<'t, 'g> Reshape<'t, 'g> {
     }
 
     /// Cuts entries in two, or, if a half would be too full because it loses a long prefix, into as many parts as it takes.
-    fn in_two(&self, level: usize, items: &Items<'_>, bias: Bias) -> Vec<Range<usize>> {
+    fn in_two(&self, level: usize, items: &Items<'_>, sizes: &Sizes, bias: Bias) -> Vec<Range<usize>> {
         let limits = &self.tree.limits;
         let count = items.len();
-        let cut = limits.cut(level, &items.weights(level, 0..count), bias);
+        let cut = limits.cut(level, &(0..count), sizes, bias);
         let halves = vec![0..cut, cut..count];
-        let fits = |part: &Range<usize>| limits.fits(level, part.len(), items.words(level, part.clone()));
-        if halves.iter().all(fits) { halves } else { packed(self.tree, level, items) }
+        if halves.iter().all(|half| items.fits(level, half, sizes, limits)) {
+            halves
+        } else {
+            packed(self.tree, level, items)
+        }
     }
 
     /// Writes entries to the old nodes, which are latched, and to new ones, and makes the tree lead to these.
@@ -278,6 +287,21 @@ impl<'t, 'g> Reshape<'t, 'g> {
                 node.retire(&tree.slab, self.guard);
             }
         }
+    }
+
+    /// Where the next entries are expected.
+    pub(super) const fn bias(&self) -> Bias {
+        self.bias
+    }
+
+    /// Makes neighbours and branches lead to leaves instead of others.
+    pub(super) fn lead_to(&mut self, old: &[Node<'g>], pieces: Vec<Piece<'g>>) {
+        let (leaf, left) = (self.path.last().map_or(0, |step| step.index), old.first());
+        // The path leads to the leaf that the write belongs to, which may be the right one of two.
+        let child = self.path.last().and_then(|step| step.branch.child_fixed(leaf, &self.structure));
+        let at = if left.copied() == child { leaf } else { leaf.saturating_sub(1) };
+        self.link(old, &pieces);
+        self.replace(1, at, old.len(), pieces);
     }
 
     /// Puts leaves between the neighbours of those whose place they take.
@@ -419,11 +443,11 @@ pub(super) fn packed(tree: &BTree, level: usize, items: &Items<'_>) -> Vec<Range
         && limits.is_underfull(level, last.len(), items.words(level, last.clone()))
     {
         let both = before.start..last.end;
-        let cut = both.start + limits.cut(level, &items.weights(level, both.clone()), Bias::Even);
+        let sizes = items.sizes(level, limits);
+        let cut = limits.cut(level, &both, &sizes, Bias::Even);
         let halves = [both.start..cut, cut..both.end];
-        let fits = |part: &Range<usize>| limits.fits(level, part.len(), items.words(level, part.clone()));
         let enough = |part: &Range<usize>| part.len() >= limits.min_entries(level);
-        if halves.iter().all(|half| fits(half) && enough(half)) {
+        if halves.iter().all(|half| enough(half) && items.fits(level, half, &sizes, limits)) {
             [*before, *last] = halves;
         } else if last.len() < limits.min_entries(level) {
             // Not one entry more than it takes: the last ones may be what breaks a long prefix.

@@ -159,12 +159,22 @@ fn rewritten(leaf: Node<'_>, page: &Page<'_>, edit: &Edit<'_>) -> bool {
     let usable = page.capacity() - page.capacity() / 16;
     let suffix_len = edit.key.len().saturating_sub(page.prefix_len());
     let added = edit.value.as_ref().map_or(0, |value| heap_words(page.capacity(), suffix_len, value));
-    let gone = edit.at.ok().map_or(0, |index| page.record(index).value_words());
-    if page.used_words() + added > usable + gone {
+    let gone = edit.at.ok().map_or(0, |index| page.entry_words(index));
+    if page.used_words() + added + 2 > usable + gone {
         return false;
     }
     let copy = copy_of(leaf);
-    let items = Items::edited(&Page::of(&copy), edit);
+    let page = Page::of(&copy);
+    if let (Some(suffix), Some(value)) = (page.suffix(edit.key), &edit.value) {
+        // The prefix stays, so the other records can be moved as they are.
+        let (Ok(at) | Err(at)) = edit.at;
+        let behind = at + usize::from(edit.at.is_ok());
+        Page::assemble(leaf.words(), [(page, 0..at), (page, behind..page.len())], 0);
+        let inserted = leaf.page().insert(at, suffix, value);
+        debug_assert!(inserted, "the room was checked");
+        return true;
+    }
+    let items = Items::edited(&page, edit);
     let fits = items.words(0, 0..items.len()) <= usable && items.fit(0, leaf);
     if fits {
         items.write(0, 0..items.len(), leaf);
