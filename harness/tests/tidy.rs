@@ -15,6 +15,7 @@ const UNSAFE_FILES: &[&str] = &[
     "engines/src/array/outside.rs",
     "engines/src/array/root.rs",
     "engines/src/array/stretch.rs",
+    "engines/src/btree/link.rs",
     "engines/src/clock.rs",
     "engines/src/lsm/memtable/reach.rs",
     "engines/src/hash/arena.rs",
