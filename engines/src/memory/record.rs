@@ -248,32 +248,34 @@ impl<'a> Record<'a> {
     /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
     /// record only.
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
-<<<<<<< HEAD
         self.replace_if(value, |_| true)
+    }
+
+    /// The same, with the bytes of the value that was replaced, so that a sum over all values stays exact; 0 if none was.
+    pub(crate) fn replace_measured(&self, value: &[u8]) -> (Replaced, usize) {
+        let mut replaced_len = 0;
+        let replaced = self.replace_if(value, |len| {
+            replaced_len = len;
+            true
+        });
+        (replaced, replaced_len)
     }
 
     /// As [`Record::replace`], if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
     /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
     #[inline]
     pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
-=======
-        self.replace_measured(value).0
-    }
-
-    /// The same, with the bytes of the value that was replaced, so that a sum over all values stays exact; 0 if none was.
-    pub(crate) fn replace_measured(&self, value: &[u8]) -> (Replaced, usize) {
->>>>>>> rbtree
         let needed = record_words(self.key_len(), value.len());
         let wasteful = self.words.len() > needed + needed / 8 + 2;
         // Who frees a block tells by the words it needs whether it is a large one.
         let turns_small = self.words.len() > SMALL_WORDS_MOST && needed <= SMALL_WORDS_MOST;
         if needed > self.words.len() || wasteful || turns_small {
-            return (if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom }, 0);
+            return if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom };
         }
         let header = self.lock();
         if header & DEAD != 0 || header & VERSION_MOST == VERSION_MOST {
             self.set_header(header, Ordering::Release);
-            return (if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom }, 0);
+            return if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom };
         }
         if !allowed(value_len(header)) {
             self.set_header(header, Ordering::Release);
@@ -283,7 +285,7 @@ impl<'a> Record<'a> {
         debug_assert!(stored, "the room was checked");
         let lengths = key_len(header) as u64 | ((value.len() as u64) << VALUE_SHIFT);
         self.set_header(lengths | ((header & VERSION_MOST) + VERSION_ONE), Ordering::Release);
-        (Replaced::Done, value_len(header))
+        Replaced::Done
     }
 
     /// Marks the record dead, so that nobody replaces its value any more; `false` if it was dead already. After this the
