@@ -160,10 +160,10 @@ struct Page {
 #[repr(C)]
 struct Region {
     pages: [Page; PAGES],
-    /// Pages that serve no class, a bit each. Guarded by the table of regions.
+    /// Pages that serve no class, a bit each. Guarded by the table of regions, as are the others.
     idle: u32,
-    /// Where it stands in the list of regions with idle pages, if it does. Guarded by the table of regions.
-    open: bool,
+    /// Where it stands in the list of those with as many idle pages.
+    position: usize,
 }
 
 const _: () = assert!(size_of::<Region>() <= TABLE_BYTES);
@@ -196,8 +196,10 @@ struct Stripe {
 /// A stripe and what is known of it without its mutex, on cache lines of its own.
 struct Shelf {
     stripe: Mutex<Stripe>,
-    /// Blocks that are out, of all classes, retired ones included. Changed under the mutex only.
+    /// Blocks that are out, of all classes, retired ones included. Changed under the mutex only, as is the other.
     used: AtomicUsize,
+    /// Retired blocks that wait here for their parcel to be full.
+    retired: AtomicUsize,
 }
 
 impl Shelf {
@@ -209,13 +211,16 @@ impl Shelf {
 // SAFETY: the pointers lead into regions of the slab, which outlive the stripe; whoever holds the stripe's mutex holds them.
 unsafe impl Send for Stripe {}
 
-#[derive(Default)]
+/// Pages come from a region with the fewest idle ones, so that others become empty and can be given back.
 struct Regions {
-    all: Vec<NonNull<Region>>,
-    /// Those with idle pages; the last is taken from.
-    open: Vec<NonNull<Region>>,
-    /// One without any page in use, kept so that a page which comes and goes does not cost a region each time.
-    spare: Option<NonNull<Region>>,
+    /// The regions by the number of their idle pages.
+    by_idle: [Vec<NonNull<Region>>; PAGES + 1],
+    /// Lists that are not empty, a bit each.
+    lists: u64,
+    /// Regions in all.
+    count: usize,
+    /// Idle pages of all regions.
+    idle_pages: usize,
 }
 
 // SAFETY: regions are plain memory; the mutex around this table guards it.
@@ -259,9 +264,9 @@ impl Slab {
             shelves: std::array::from_fn(|_| {
                 let classes = Box::new([class; CLASSES]);
                 let stripe = Mutex::new(Stripe { classes, retired: Vec::new(), retired_words: 0 });
-                CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0) })
+                CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0), retired: AtomicUsize::new(0) })
             }),
-            regions: Mutex::default(),
+            regions: Mutex::new(Regions::new()),
             large: Mutex::default(),
             held_bytes: AtomicU64::new(0),
             sparse: AtomicU32::new(0),
@@ -423,12 +428,14 @@ impl Slab {
             stripe.retired.push((block, words as u32));
             stripe.retired_words += words;
             let count = stripe.retired.len();
+            shelf.retired.store(count, Ordering::Relaxed);
             let full = count >= PARCEL_BLOCKS || stripe.retired_words >= PARCEL_WORDS;
             // Few look-ups of the other stripes are enough.
             if !full && !(count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
                 return;
             }
             stripe.retired_words = 0;
+            shelf.retired.store(0, Ordering::Relaxed);
             std::mem::take(&mut stripe.retired)
         };
         self.defer(guard, parcel);
@@ -436,10 +443,13 @@ impl Slab {
         guard.flush();
     }
 
-    /// Small blocks that are out and were not retired, but for those that wait in a stripe for their parcel to be full.
+    /// Small blocks that are out and were not retired; about, while others allocate and free.
     fn live_blocks(&self) -> usize {
-        let used: usize = self.shelves.iter().map(|shelf| shelf.used.load(Ordering::Relaxed)).sum();
-        used.saturating_sub(self.waiting.load(Ordering::Relaxed))
+        let sum = |count: fn(&Shelf) -> &AtomicUsize| -> usize {
+            self.shelves.iter().map(|shelf| count(shelf).load(Ordering::Relaxed)).sum()
+        };
+        let retired = sum(|shelf| &shelf.retired) + self.waiting.load(Ordering::Relaxed);
+        sum(|shelf| &shelf.used).saturating_sub(retired)
     }
 
     fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
@@ -465,6 +475,7 @@ impl Slab {
             let parcel = {
                 let mut stripe = shelf.stripe.lock();
                 stripe.retired_words = 0;
+                shelf.retired.store(0, Ordering::Relaxed);
                 std::mem::take(&mut stripe.retired)
             };
             if !parcel.is_empty() {
@@ -573,25 +584,23 @@ impl Slab {
     fn take_page(&self, stripe: usize, class: usize) -> *mut Page {
         self.held_bytes.fetch_add(PAGE_BYTES as u64, Ordering::Relaxed);
         let mut regions = self.regions.lock();
-        let region = match regions.open.last() {
-            Some(region) => *region,
-            None => {
-                let region = new_region(regions.all.is_empty());
-                regions.all.push(region);
-                regions.open.push(region);
-                region
-            }
-        };
+        let region = regions.fullest_with_room().unwrap_or_else(|| {
+            let region = new_region(regions.count == 0);
+            regions.count += 1;
+            regions.idle_pages += PAGES;
+            // SAFETY: the region is new, and in no list.
+            unsafe { regions.list(region) };
+            region
+        });
         // SAFETY: regions in the table are live, and the table is held; the page is idle, so no stripe looks at it.
         unsafe {
+            regions.unlist(region);
+            let handle = region;
             let region = region.as_ptr();
             let index = (*region).idle.trailing_zeros() as usize;
             (*region).idle &= !(1 << index);
-            regions.spare = regions.spare.filter(|spare| spare.as_ptr() != region);
-            if (*region).idle == 0 {
-                (*region).open = false;
-                regions.open.pop();
-            }
+            regions.idle_pages -= 1;
+            regions.list(handle);
             let page = &raw mut (*region).pages[index];
             let bytes = CLASS_WORDS[class] as usize * WORD_BYTES;
             page.write(Page {
@@ -618,23 +627,68 @@ impl Slab {
         unsafe {
             let region = region_of(page.cast());
             let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
-            (*region).idle |= 1 << index;
             let handle = NonNull::new_unchecked(region);
-            let empty = (*region).idle == u32::MAX;
-            if empty && regions.spare.is_some() {
-                if (*region).open {
-                    regions.open.retain(|open| *open != handle);
-                }
-                regions.all.retain(|one| *one != handle);
-                huge::unmap(handle.cast());
-                return;
+            regions.unlist(handle);
+            (*region).idle |= 1 << index;
+            regions.idle_pages += 1;
+            regions.list(handle);
+            // An empty region is kept only where the others have little room, so that a page which comes and goes does not cost
+            // a region each time.
+            if regions.idle_pages >= PAGES + PAGES / 2
+                && let Some(empty) = regions.by_idle.last().and_then(|list| list.last().copied())
+            {
+                regions.unlist(empty);
+                regions.count -= 1;
+                regions.idle_pages -= PAGES;
+                huge::unmap(empty.cast());
             }
-            if empty {
-                regions.spare = Some(handle);
+        }
+    }
+}
+
+impl Regions {
+    fn new() -> Self {
+        Self { by_idle: [const { Vec::new() }; PAGES + 1], lists: 0, count: 0, idle_pages: 0 }
+    }
+
+    /// A region with idle pages, as few as there are.
+    fn fullest_with_room(&self) -> Option<NonNull<Region>> {
+        // The first list is of those without.
+        self.by_idle.get((self.lists & !1).trailing_zeros() as usize)?.last().copied()
+    }
+
+    /// Puts a region into the list of those with as many idle pages.
+    ///
+    /// # Safety
+    /// It is live and in no list.
+    unsafe fn list(&mut self, region: NonNull<Region>) {
+        // SAFETY: by the caller; the table of regions is held.
+        let (idle, position) =
+            unsafe { ((*region.as_ptr()).idle.count_ones() as usize, &raw mut (*region.as_ptr()).position) };
+        if let Some(list) = self.by_idle.get_mut(idle) {
+            // SAFETY: as above.
+            unsafe { position.write(list.len()) };
+            list.push(region);
+            self.lists |= 1 << idle;
+        }
+    }
+
+    /// Takes a region out of its list.
+    ///
+    /// # Safety
+    /// It is live, in its list, and has as many idle pages as when it was put there.
+    unsafe fn unlist(&mut self, region: NonNull<Region>) {
+        // SAFETY: by the caller; the table of regions is held.
+        let (idle, position) =
+            unsafe { ((*region.as_ptr()).idle.count_ones() as usize, (*region.as_ptr()).position) };
+        if let Some(list) = self.by_idle.get_mut(idle) {
+            list.swap_remove(position);
+            if let Some(moved) = list.get(position) {
+                // SAFETY: regions in a list are live.
+                unsafe { (*moved.as_ptr()).position = position };
             }
-            if !(*region).open {
-                (*region).open = true;
-                regions.open.push(handle);
+            if list.is_empty() {
+                self.lists &= !(1 << idle);
             }
         }
     }
@@ -648,7 +702,7 @@ impl Drop for Slab {
                 unsafe { dealloc(block.0.as_ptr().cast(), large_layout(words)) };
             }
         }
-        for region in self.regions.get_mut().all.drain(..) {
+        for region in self.regions.get_mut().by_idle.iter().flatten() {
             // SAFETY: as above.
             unsafe { huge::unmap(region.cast()) };
         }
@@ -673,7 +727,7 @@ fn new_region(first: bool) -> NonNull<Region> {
     // SAFETY: the table lies within the region; pages are written when they are taken.
     unsafe {
         (&raw mut (*region.as_ptr()).idle).write(u32::MAX);
-        (&raw mut (*region.as_ptr()).open).write(true);
+        (&raw mut (*region.as_ptr()).position).write(0);
     }
     region.as_ptr().expose_provenance();
     region
