@@ -42,6 +42,8 @@ pub mod btree;
 pub mod hash;
 #[cfg(not(loom))]
 pub mod lsm;
+#[cfg(all(feature = "peers-memory", not(loom)))]
+pub mod peers;
 #[cfg(not(loom))]
 pub mod rbtree;
 

@@ -1,123 +1,119 @@
 //! Bulk load: full leaves from left to right, then full branches over them, level by level.
 //!
 //! # Thread safety / Invariants
-//! The new tree is built aside, under no latch, and put in place of the empty one at once. Records must come in strictly
-//! ascending order; the first one that does not ends the build, and from there on (as for a tree that is not empty)
-//! records are set one after the other.
+//! The new tree is built aside, where nobody knows it, and put in place of the empty one at once. Records must come in
+//! strictly ascending order; the first one that does not ends the build, and from there on (as for a tree that is not
+//! empty) records are set one after the other.
 
-use super::branch::{Branch, Child};
-use super::join::{Join, join};
-use super::latch::Latch;
-use super::limits::{CHILD_BYTES, Limits};
-use super::node::Node;
-use super::records::{Moved, Records};
-use std::mem::take;
+use super::BTree;
+use super::items::Items;
+use super::link::Node;
+use super::page::Found;
+use super::read::Visit;
+use super::reshape::{Piece, chain, packed, pieces, rooted, shortest_between};
+use super::write::Write;
+use crate::memory::words;
+use crossbeam::epoch::Guard;
 
-/// Nodes of one level from left to right, each but the first with the separator before it.
-type Level = Vec<(Vec<u8>, Child)>;
+/// Records are cut into leaves when so many have come…
+const BATCH_RECORDS: usize = 1 << 10;
+/// …and so many bytes, so that most of them fill whole leaves.
+const BATCH_BYTES: usize = 1 << 20;
 
-/// A tree under construction.
-pub(super) struct Builder<'a> {
-    limits: &'a Limits,
-    leaves: Level,
-    /// The records of the leaf to come, and the separator before it.
-    pending: Records,
-    lower: Vec<u8>,
+/// Leaves as they fill.
+pub(super) struct Builder<'t, 'g, 'r> {
+    tree: &'t BTree,
+    guard: &'g Guard,
+    leaves: Vec<Piece<'g>>,
+    /// Records that are in no leaf yet.
+    items: Items<'r>,
+    bytes: usize,
+    /// The greatest key in a leaf.
+    last_key: Vec<u8>,
 }
 
-impl<'a> Builder<'a> {
-    /// An empty tree.
-    pub(super) fn new(limits: &'a Limits) -> Self {
-        Self { limits, leaves: Vec::new(), pending: Records::new(), lower: Vec::new() }
+impl<'t, 'g, 'r> Builder<'t, 'g, 'r> {
+    /// No leaves.
+    pub(super) fn new(tree: &'t BTree, guard: &'g Guard) -> Self {
+        let items = Items::with_capacity(BATCH_RECORDS);
+        Self { tree, guard, leaves: Vec::new(), items, bytes: 0, last_key: Vec::new() }
     }
 
-    /// Whether the key may come next.
+    /// Whether a key is above all others.
     pub(super) fn is_ascending(&self, key: &[u8]) -> bool {
-        self.pending.len() == 0 || self.pending.key(self.pending.len() - 1) < key
+        match self.items.len().checked_sub(1) {
+            Some(last) => self.items.key(last) < key,
+            None => self.leaves.is_empty(),
+        }
     }
 
-    /// Appends a record with the next key.
-    pub(super) fn push(&mut self, key: &[u8], value: &[u8]) {
-        self.pending.push(&[], key, Moved::new(value, self.limits));
-        let len = self.pending.len();
-        if self.limits.leaf_fits(len, self.pending.used(0..len)) {
+    /// Adds a record behind the others.
+    pub(super) fn push(&mut self, key: &[u8], value: &'r [u8]) {
+        self.items.push(key, self.tree.placed(value));
+        self.bytes += key.len() + value.len().min(self.tree.limits.inline_value_bytes());
+        if self.items.len() >= BATCH_RECORDS && self.bytes >= BATCH_BYTES {
+            self.cut(2);
+        }
+    }
+
+    /// Makes leaves of the records but the last `kept` leaves full.
+    fn cut(&mut self, kept: usize) {
+        let parts = packed(self.tree, 0, &self.items);
+        let Some(full) = parts.get(..parts.len().saturating_sub(kept)) else { return };
+        let mut new = pieces(self.tree, self.guard, 0, &self.items, full);
+        if let Some(first) = new.first_mut() {
+            first.separator = shortest_between(&self.last_key, self.items.key(0)).to_vec();
+        }
+        self.leaves.append(&mut new);
+        let Some(end) = full.last().map(|part| part.end) else { return };
+        self.last_key = self.items.key(end - 1).to_vec();
+        self.items = self.items.from(end);
+        self.bytes = 0;
+    }
+
+    /// Ends the build: the tree in place of the empty one, or, if that is not empty any more, its records into it.
+    pub(super) fn finish(mut self) {
+        self.cut(0);
+        if self.leaves.is_empty() {
             return;
         }
-        let lower = self.pending.separator(len - 1);
-        self.pending.pop();
-        self.finish_leaf();
-        self.lower = lower;
-        self.pending.push(&[], key, Moved::new(value, self.limits));
-    }
-
-    fn finish_leaf(&mut self) {
-        let leaf = self.pending.leaf(0..self.pending.len(), self.limits);
-        self.pending.clear();
-        self.leaves.push((take(&mut self.lower), Box::new(Latch::new(Node::Leaf(leaf)))));
-    }
-
-    /// The finished tree, if there are any records.
-    pub(super) fn finish(mut self) -> Option<Node> {
-        if self.pending.len() > 0 {
-            self.finish_leaf();
-        }
-        let mut level = take(&mut self.leaves);
-        for height in 1..u8::MAX {
-            join_last(&mut level, self.limits);
-            if level.len() <= 1 {
-                break;
+        chain(&self.leaves, None, None);
+        let (tree, guard) = (self.tree, self.guard);
+        {
+            let structure = tree.structure();
+            let root = tree.root.node(guard);
+            root.latch().lock();
+            if root.page().level() == 0 && root.page().len() == 0 {
+                let built = rooted(tree, guard, 1, self.leaves);
+                tree.root.set(built, &structure);
+                root.retire(&tree.slab, guard);
+                return;
             }
-            level = branches(level, height, self.limits);
+            root.latch().unlock_unchanged();
         }
-        level.pop().map(|(_, root)| root.into_inner())
+        for leaf in self.leaves {
+            set_all(tree, guard, leaf.node);
+            leaf.node.latch().lock();
+            leaf.node.retire(&tree.slab, guard);
+        }
     }
 }
 
-/// Fills branches with the nodes of the level below.
-fn branches(nodes: Level, height: u8, limits: &Limits) -> Level {
-    let mut level = Level::new();
-    let mut separators = Records::new();
-    let mut children: Vec<Child> = Vec::new();
-    let mut lower = Vec::new();
-    for (separator, child) in nodes {
-        if children.is_empty() {
-            lower = separator;
-            children.push(child);
-            continue;
+/// Sets the records of a leaf that nobody else knows, and takes back the blocks of its values.
+fn set_all(tree: &BTree, guard: &Guard, leaf: Node<'_>) {
+    let Some(Visit { node, version }) = Visit::of(leaf) else { return };
+    let page = node.page();
+    let mut value = Vec::new();
+    for index in 0..page.len() {
+        value.clear();
+        let large = match page.value(&page.record(index)) {
+            Some(Found::Inline(words, len)) => words::append(words, len, &mut value).and(None),
+            Some(Found::Large(large)) => large.append(node, version, &mut value).and(Some(large)),
+            None => None,
+        };
+        tree.write(guard, &Write::set(&page.key(index), &value));
+        if let Some(large) = large {
+            large.discard(&tree.slab);
         }
-        separators.push(&separator, &[], Moved::Inline(&[]));
-        let count = children.len() + 1;
-        if limits.branch_fits(count, separators.used(0..separators.len()) + count * CHILD_BYTES) {
-            children.push(child);
-            continue;
-        }
-        separators.pop();
-        level.push((take(&mut lower), branch(height, &separators, take(&mut children), limits)));
-        separators.clear();
-        lower = separator;
-        children.push(child);
-    }
-    level.push((lower, branch(height, &separators, children, limits)));
-    level
-}
-
-fn branch(height: u8, separators: &Records, children: Vec<Child>, limits: &Limits) -> Child {
-    let page = separators.branch_page(0..separators.len(), limits);
-    Box::new(Latch::new(Node::Branch(Branch::from_parts(height, page, children))))
-}
-
-/// The last node of a level may be too empty: it is joined with the one before it.
-fn join_last(level: &mut Level, limits: &Limits) {
-    let Some((separator, mut right)) = level.pop() else { return };
-    if let Some((_, left)) = level.last_mut()
-        && right.get_mut().is_underfull(limits)
-    {
-        match join(left.get_mut(), &separator, right.get_mut(), limits) {
-            Join::Merged => {}
-            Join::Redistributed(separator) => level.push((separator, right)),
-            Join::Unchanged => level.push((separator, right)),
-        }
-    } else {
-        level.push((separator, right));
     }
 }

@@ -3,150 +3,147 @@
 //! # Invariants
 //! Splitting and joining cannot alternate: a split leaves two nodes of about 50 %, a node is underfull below 40 %, two
 //! nodes are merged only up to 80 %, and what is redistributed leaves two nodes of more than 40 %. So at least 10 % of
-//! a node must be written between any two changes of its shape, except where single records are that large.
+//! a node must be written between any two changes of its shape, except where single entries are that large.
 //!
 //! The byte limit is soft: a leaf may hold one record of any length, a branch three children with separators of any
-//! length, and a node is split in two only, so that a half may keep a very long entry beside others. Order limits are exact.
+//! length, and a node is split in two only, so that a half may keep a very long entry beside others. Such a node gets a block
+//! as large as it needs. Order limits are exact, and an order's nodes are as large as their entries make them.
 
-use super::page::{INLINE_LIMIT_BYTES, RECORD_OVERHEAD_BYTES};
+use super::items::Sizes;
+use super::page::{ENTRIES_MOST, INLINE_BYTES_MOST};
+use crate::memory::words::WORD_BYTES;
+use std::ops::Range;
 
-/// Bytes that a child takes in a branch beside its separator.
-pub(super) const CHILD_BYTES: usize = size_of::<usize>();
 /// What a branch must be able to hold whatever the length of its separators, so that splitting it leaves two children each.
 const FREE_CHILDREN: usize = 3;
-/// The first buffer of a node whose size is given by its order: it grows as records come.
-const SMALL_BUFFER_BYTES: usize = 128;
+/// Two neighbours share their entries instead of splitting one of them as long as both together are no fuller than this,
+/// in percent: what random inserts cost in rearrangement against how full they leave the leaves.
+const SHARED_PERCENT: usize = 82;
 
 /// The limits of one tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     order: Option<usize>,
-    node_bytes: usize,
+    node_words: usize,
 }
 
 impl Limits {
     /// From checked options.
     pub(super) const fn new(order: Option<usize>, node_bytes: usize) -> Self {
-        Self { order, node_bytes }
+        Self { order, node_words: node_bytes / WORD_BYTES }
     }
 
-    /// The length that page buffers start with.
-    pub(super) fn buffer_floor(&self) -> usize {
-        if self.order.is_some() { SMALL_BUFFER_BYTES } else { self.node_bytes }
+    /// Whether the number of entries is what limits nodes.
+    pub(super) const fn has_order(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// Words of a node whose size is limited.
+    pub(super) const fn node_words(&self) -> usize {
+        self.node_words
     }
 
     /// The longest value kept in the page, bytes: a quarter of it.
     #[inline]
     pub(super) fn inline_value_bytes(&self) -> usize {
-        (self.node_bytes / 4).min(INLINE_LIMIT_BYTES)
+        (self.node_words * WORD_BYTES / 4).min(INLINE_BYTES_MOST)
     }
 
-    /// The most entries of a node, if they are limited.
-    pub(super) const fn order(&self) -> Option<usize> {
-        self.order
+    /// The fewest entries of a node beside the root.
+    pub(super) fn min_entries(&self, level: usize) -> usize {
+        let floor = if level > 0 { 2 } else { 1 };
+        self.order.map_or(floor, |order| (order * 2 / 5).max(floor))
     }
 
-    /// The fewest records of a leaf beside the root.
-    pub(super) fn min_records(&self) -> usize {
-        self.order.map_or(1, |order| (order * 2 / 5).max(1))
+    /// Words to allocate for a node that needs so many.
+    pub(super) fn capacity(&self, needed: usize) -> usize {
+        match self.order {
+            // A quarter more, so that not every insert makes the node anew.
+            Some(_) => needed + needed / 4 + 8,
+            None => needed.max(self.node_words),
+        }
     }
 
-    /// The fewest children of a branch beside the root.
-    pub(super) fn min_children(&self) -> usize {
-        self.order.map_or(2, |order| (order * 2 / 5).max(2))
-    }
-
-    fn min_bytes(&self) -> usize {
-        self.node_bytes * 2 / 5
-    }
-
-    fn merged_bytes(&self) -> usize {
-        self.node_bytes * 4 / 5
-    }
-
-    /// Whether a leaf may be so full.
+    /// Whether a node may take one more entry, as far as their number goes.
     #[inline]
-    pub(super) fn leaf_fits(&self, records: usize, used: usize) -> bool {
-        records <= 1 || self.order.map_or(used <= self.node_bytes, |order| records <= order)
+    pub(super) fn takes_entry(&self, count: usize) -> bool {
+        count < self.order.unwrap_or(ENTRIES_MOST)
     }
 
-    /// Whether a leaf beside the root is too empty.
+    /// Whether a node may be so full.
+    pub(super) fn fits(&self, level: usize, count: usize, words: usize) -> bool {
+        let free = if level > 0 { FREE_CHILDREN } else { 1 };
+        match self.order {
+            Some(order) => count <= order,
+            None => count <= free || (words <= self.node_words && count <= ENTRIES_MOST),
+        }
+    }
+
+    /// Whether a node that a write did not fit into should be written anew, instead of being given room: it should have some
+    /// left then, so that the next write need not do the same.
+    pub(super) fn fits_with_room(&self, level: usize, count: usize, words: usize) -> bool {
+        self.fits(level, count, words + if self.order.is_some() { 0 } else { self.node_words / 16 })
+    }
+
+    /// Whether a node beside the root is too empty.
     #[inline]
-    pub(super) fn leaf_is_underfull(&self, records: usize, used: usize) -> bool {
-        records < self.min_records() || (self.order.is_none() && used < self.min_bytes())
+    pub(super) fn is_underfull(&self, level: usize, count: usize, words: usize) -> bool {
+        count < self.min_entries(level) || (self.order.is_none() && words < self.node_words * 2 / 5)
     }
 
-    /// Whether two leaves with so much in all should become one.
-    pub(super) fn leaves_merge(&self, records: usize, used: usize) -> bool {
-        records <= 1
-            || match self.order {
-                Some(order) => records <= (order * 4 / 5).max(2 * self.min_records() - 1),
-                None => used <= self.merged_bytes(),
+    /// Whether two nodes with so much in all should become one.
+    pub(super) fn merges(&self, level: usize, count: usize, words: usize) -> bool {
+        let free = if level > 0 { FREE_CHILDREN } else { 1 };
+        match self.order {
+            Some(order) => count <= (order * 4 / 5).max(2 * self.min_entries(level) - 1),
+            None => count <= free || words <= self.node_words * 4 / 5,
+        }
+    }
+
+    /// Whether two nodes with so much in all should share it rather than one of them be split.
+    pub(super) fn shares(&self, count: usize, words: usize) -> bool {
+        match self.order {
+            Some(order) => count * 100 <= order * 2 * SHARED_PERCENT,
+            None => words * 100 <= self.node_words * 2 * SHARED_PERCENT,
+        }
+    }
+
+    /// Where to cut entries in two: evenly, by number if that is limited, by size otherwise.
+    pub(super) fn cut(&self, level: usize, range: &Range<usize>, sizes: &Sizes, bias: Bias) -> usize {
+        let count = range.len();
+        let least = self.min_entries(level).min(count / 2).max(1);
+        let most = count.saturating_sub(least).max(1);
+        let cut = match bias {
+            Bias::Back => most,
+            Bias::Front => least,
+            Bias::Even if self.order.is_some() => count / 2,
+            Bias::Even => {
+                let (first, last) = (sizes.before(range.start), sizes.before(range.end));
+                let mut low = 0;
+                let mut high = count;
+                // The first entry that ends beyond the middle.
+                while low < high {
+                    let middle = low.midpoint(high);
+                    if sizes.before(range.start + middle + 1) * 2 <= first + last {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                low
             }
-    }
-
-    /// Whether a branch may be so full.
-    pub(super) fn branch_fits(&self, children: usize, used: usize) -> bool {
-        match self.order {
-            Some(order) => children <= order,
-            None => children <= FREE_CHILDREN || used <= self.node_bytes,
-        }
-    }
-
-    /// Whether a branch beside the root is too empty.
-    pub(super) fn branch_is_underfull(&self, children: usize, used: usize) -> bool {
-        children < self.min_children() || (self.order.is_none() && used < self.min_bytes())
-    }
-
-    /// Whether two branches with so much in all should become one.
-    pub(super) fn branches_merge(&self, children: usize, used: usize) -> bool {
-        match self.order {
-            Some(order) => children <= (order * 4 / 5).max(2 * self.min_children() - 1),
-            None => children <= FREE_CHILDREN || used <= self.merged_bytes(),
-        }
-    }
-
-    /// Whether a branch can take one more child, so that a split below ends here. The length of the separator is not known
-    /// yet; an eighth of the node is reserved for it.
-    #[inline]
-    pub(super) fn absorbs_split(&self, children: usize, used: usize) -> bool {
-        self.branch_fits(children + 1, used + RECORD_OVERHEAD_BYTES + CHILD_BYTES + self.node_bytes / 8)
-    }
-
-    /// Whether a branch can lose one child, so that a merge below ends here. A separator of average length is
-    /// expected to go.
-    #[inline]
-    pub(super) fn absorbs_merge(&self, children: usize, used: usize) -> bool {
-        children > 1 && !self.branch_is_underfull(children - 1, used - used / children)
+        };
+        range.start + cut.clamp(least, most)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn splits_and_joins_leave_nodes_within_their_limits() {
-        for order in 3..=1000 {
-            let limits = Limits::new(Some(order), 4096);
-            let (records, children) = (limits.min_records(), limits.min_children());
-            assert!(
-                order.div_ceil(2) > records || order < 4,
-                "a split leaf is not about to underflow: {order}"
-            );
-            assert!(order.div_ceil(2) >= children, "{order}");
-            for total in 0..=2 * order {
-                if limits.leaves_merge(total, 0) {
-                    assert!(limits.leaf_fits(total, 0));
-                } else {
-                    assert!(total / 2 >= records, "redistributed leaves: {order} {total}");
-                }
-                if limits.branches_merge(total, 0) {
-                    assert!(limits.branch_fits(total, 0));
-                } else {
-                    assert!(total / 2 >= children, "redistributed branches: {order} {total}");
-                }
-            }
-        }
-    }
+/// Where the next entries are expected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bias {
+    /// Anywhere.
+    Even,
+    /// At the end: what is before it stays full.
+    Back,
+    /// At the front.
+    Front,
 }

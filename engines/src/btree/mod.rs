@@ -1,31 +1,31 @@
-//! Engine `btree`: a concurrent B+tree.
+//! Engine `btree`: a concurrent B+tree whose readers write nothing shared.
 //!
-//! Records lie in leaves, sorted by key; branches lead to them. Nodes are byte-sized slotted pages with truncated
-//! prefixes and integer heads (`page`), split when they are too full (`split`) and joined with a neighbour when they are too
-//! empty (`join`), at every level. There is no latch around the tree, but one for each node (`latch`).
+//! Records lie in leaves, sorted by key and linked both ways; branches lead to them. Nodes are byte-sized slotted pages with
+//! truncated prefixes and integer heads (`page`), in blocks on huge pages. Readers take no latch, but check versions
+//! (`read`, `scan`); writers latch their leaf alone (`write`); splits, merges and redistributions, at every level, are made by
+//! one thread at a time (`reshape`); nodes are freed when no reader can look at them any more (`link`).
 //!
-//! Costs: point operations O(log n) comparisons, mostly of integers; a scan one descent for each chunk.
+//! Costs: a point operation is a search among integers at each level and about two dependent cache misses beyond the branches:
+//! the front of the leaf, and the record. A scan is one descent, and then copies.
 //!
 //! # Thread safety / Invariants
-//! The protocol of latches stands in `latch`, `read`, `write` and `scan`; the limits of nodes in `limits`. A point
-//! operation takes effect while it holds its leaf's latch.
+//! The protocol stands in `read`, `write`, `scan` and `reshape`; what makes addresses valid in `link`; the limits of
+//! nodes in `limits`. A point operation takes effect while its leaf's version holds.
 
 mod batch;
-mod branch;
+mod buffer;
 mod bulk;
-mod join;
-mod latch;
-mod leaf;
+mod items;
 mod limits;
-mod node;
+mod link;
 mod options;
 mod page;
 mod read;
-mod records;
 mod reshape;
 mod scan;
-mod split;
+mod session;
 mod stats;
+mod transfer;
 mod validate;
 mod write;
 
@@ -34,21 +34,24 @@ mod tests;
 
 pub use options::BTreeOptions;
 
-use crate::chunk::{Chunk, scan_in_chunks};
-use crate::direct::{Direct, DirectSession};
+use crate::chunk::Chunk;
+use crate::direct::Direct;
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
 use crate::entry::{Entry, Kind, default_json, parse_options};
 use crate::error::{Error, Result};
+use crate::memory::slab::Slab;
+use buffer::Buffer;
 use bulk::Builder;
-use latch::Latch;
-use leaf::Leaf;
+use crossbeam::epoch;
+use items::Items;
 use limits::Limits;
-use node::Node;
+use link::Root;
+use parking_lot::Mutex;
 use stats::Counters;
-use std::ops::ControlFlow;
-use write::{Write, Writer};
+use std::sync::Arc;
+use write::Write;
 
 const NAME: &str = "btree";
 const CAPABILITIES: Capabilities = Capabilities::IN_MEMORY_ORDERED;
@@ -56,7 +59,7 @@ const CAPABILITIES: Capabilities = Capabilities::IN_MEMORY_ORDERED;
 /// The engine as the registry knows it.
 pub static ENTRY: Entry = Entry {
     name: NAME,
-    summary: "B+tree with slotted pages and a latch for each node; ordered, even at reads, writes and scans",
+    summary: "B+tree with optimistic latches and keys inline; ordered, fast at reads, writes and scans",
     kind: Kind::Own,
     capabilities: CAPABILITIES,
     options: options::OPTIONS,
@@ -67,8 +70,11 @@ pub static ENTRY: Entry = Entry {
 /// A concurrent B+tree. The operations are those of [`Direct`].
 #[derive(Debug)]
 pub struct BTree {
-    root: Latch<Node>,
+    root: Root,
     limits: Limits,
+    slab: Arc<Slab>,
+    /// Held by whoever changes branches, links or the root.
+    shape: Mutex<()>,
     counters: Counters,
 }
 
@@ -79,40 +85,15 @@ impl BTree {
     /// [`Error::InvalidOption`].
     pub fn new(options: &BTreeOptions) -> Result<Self> {
         let limits = options.limits()?;
-        let root = Latch::new(Node::Leaf(Leaf::new(&limits)));
-        Ok(Self { root, limits, counters: Counters::default() })
-    }
-
-    fn writer(&self) -> Writer<'_> {
-        Writer { root: &self.root, limits: &self.limits, counters: &self.counters }
+        let slab = Slab::new();
+        let root = Root::new(Items::default().node(0, 0..0, &limits, &slab, &epoch::pin()));
+        Ok(Self { root, limits, slab, shape: Mutex::new(()), counters: Counters::default() })
     }
 
     fn is_empty(&self) -> bool {
-        matches!(&*self.root.shared(), Node::Leaf(leaf) if leaf.len() == 0)
-    }
-
-    /// Puts a built tree in place of the empty one, or, if that is not empty any more, its records into it.
-    fn install(&self, builder: Builder<'_>) -> Result<()> {
-        let Some(built) = builder.finish() else { return Ok(()) };
-        let built = {
-            let mut root = self.root.exclusive();
-            match &*root {
-                Node::Leaf(leaf) if leaf.len() == 0 => {
-                    *root = built;
-                    return Ok(());
-                }
-                _ => Latch::new(built),
-            }
-        };
-        let fill = |rest: &ScanRange<'_>, chunk: &mut Chunk| {
-            scan::fill(&built, rest, chunk);
-            Ok(())
-        };
-        let mut set = |key: &[u8], value: &[u8]| {
-            self.writer().write(&Write::set(key, value));
-            ControlFlow::Continue(())
-        };
-        scan_in_chunks(&ScanRange::all(), &mut Chunk::new(), &mut set, fill).map(drop)
+        let guard = epoch::pin();
+        let page = self.root.node(&guard).page();
+        page.level() == 0 && page.len() == 0
     }
 }
 
@@ -121,53 +102,41 @@ impl Direct for BTree {
     fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         value.clear();
         CAPABILITIES.check_key(key)?;
-        Ok(read::with_leaf(&self.root, key, |leaf| {
-            let found = leaf.get(key);
-            value.extend_from_slice(found.unwrap_or_default());
-            found.is_some()
-        }))
+        Ok(self.read(&epoch::pin(), key, value))
     }
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         CAPABILITIES.check_record(key, value)?;
-        self.writer().write(&Write::set(key, value));
+        self.write(&epoch::pin(), &Write::set(key, value));
         Ok(())
     }
 
     fn update(&self, key: &[u8], value: &[u8]) -> Result<bool> {
         CAPABILITIES.check_record(key, value)?;
-        Ok(self.writer().write(&Write::update(key, value)))
+        Ok(self.write(&epoch::pin(), &Write::update(key, value)))
     }
 
     fn delete(&self, key: &[u8]) -> Result<Existence> {
         CAPABILITIES.check_key(key)?;
-        Ok(self.writer().write(&Write::delete(key)).into())
+        Ok(self.write(&epoch::pin(), &Write::delete(key)).into())
     }
 
     fn batch(&self, batch: &WriteBatch) -> Result<()> {
         CAPABILITIES.check_batch(batch)?;
-        batch::apply(&self.writer(), batch);
+        batch::apply(self, &epoch::pin(), batch);
         Ok(())
     }
 
     fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
         values.reset(keys.len());
         keys.iter().try_for_each(|key| CAPABILITIES.check_key(key))?;
-        for (index, key) in keys.iter().enumerate() {
-            read::with_leaf(&self.root, key, |leaf| {
-                if let Some(value) = leaf.get(key) {
-                    values.put(index, value);
-                }
-            });
-        }
+        self.read_many(&epoch::pin(), keys, values);
         Ok(())
     }
 
-    fn scan(&self, range: &ScanRange<'_>, chunk: &mut Chunk, visit: Visitor<'_>) -> Result<u64> {
-        scan_in_chunks(range, chunk, visit, |rest, chunk| {
-            scan::fill(&self.root, rest, chunk);
-            Ok(())
-        })
+    /// A session's own scan reuses its buffer; this one makes one each time and leaves `_chunk` alone.
+    fn scan(&self, range: &ScanRange<'_>, _chunk: &mut Chunk, visit: Visitor<'_>) -> Result<u64> {
+        Ok(self.scan_range(range, &mut Buffer::default(), visit))
     }
 }
 
@@ -181,30 +150,32 @@ impl Engine for BTree {
     }
 
     fn session(&self) -> Result<Box<dyn Session + '_>> {
-        Ok(Box::new(DirectSession::new(self)))
+        Ok(Box::new(session::BTreeSession::new(self)))
     }
 
     fn for_each(&self, visit: Visitor<'_>) -> Result<()> {
-        self.scan(&ScanRange::all(), &mut Chunk::new(), visit).map(drop)
+        self.scan_range(&ScanRange::all(), &mut Buffer::default(), visit);
+        Ok(())
     }
 
-    /// O(number of leaves).
+    /// O(number of records).
     fn stats(&self) -> Stats {
-        stats::collect(&self.root, &self.counters)
+        self.figures()
     }
 
     /// Builds the tree from the leaves up, each node as full as it can be. What is not in ascending order, or comes into a
     /// tree that is not empty, is set record by record.
     fn bulk_load(&self, records: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<u64> {
-        let mut builder = self.is_empty().then(|| Builder::new(&self.limits));
+        let guard = epoch::pin();
+        let mut builder = self.is_empty().then(|| Builder::new(self, &guard));
         let mut loaded = 0;
         for (key, value) in records {
             if let Err(error) = CAPABILITIES.check_record(key, value) {
-                builder.map_or(Ok(()), |builder| self.install(builder))?;
+                builder.into_iter().for_each(Builder::finish);
                 return Err(error);
             }
             if let Some(unfinished) = builder.take_if(|builder| !builder.is_ascending(key)) {
-                self.install(unfinished)?;
+                unfinished.finish();
             }
             match &mut builder {
                 Some(builder) => builder.push(key, value),
@@ -212,12 +183,16 @@ impl Engine for BTree {
             }
             loaded += 1;
         }
-        builder.map_or(Ok(()), |builder| self.install(builder))?;
+        builder.into_iter().for_each(Builder::finish);
         Ok(loaded)
     }
 
+    fn compact(&self) -> Result<()> {
+        self.reclaim();
+        Ok(())
+    }
+
     fn validate(&self) -> Result<()> {
-        validate::check(&self.root, &self.limits)
-            .map_err(|message| Error::InvariantBroken { engine: NAME, message })
+        validate::check(self).map_err(|message| Error::InvariantBroken { engine: NAME, message })
     }
 }

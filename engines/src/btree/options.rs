@@ -17,8 +17,8 @@ const NODE_SIZE_MAX: u64 = 64 << 10;
 pub struct BTreeOptions {
     /// The most entries of a node: records of a leaf, children of a branch; 3–1000. Without it nodes are limited by bytes.
     pub order: Option<u32>,
-    /// Size of a node, 512 B–64 KiB. A value longer than a quarter of it is kept outside of the leaf. If `order` is
-    /// set, that is all it decides, and nodes are as large as their entries need.
+    /// Size of a node, 512 B–64 KiB. A value longer than a quarter of it, or than 2,046 B, is kept outside of the leaf.
+    /// If `order` is set, that is all it decides, and nodes are as large as their entries need.
     pub node_size: ByteSize,
 }
 

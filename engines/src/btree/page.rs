@@ -1,439 +1,536 @@
-//! The slotted page: sorted records of key and small value in one byte buffer, for leaves and branches alike.
+//! The layout of a node: sorted entries in one block of words.
 //!
 //! ```text
-//! | prefix | slot 0 | slot 1 | … | slot n-1 |   gap   | heap of records, in any order, with holes |
+//! word 0      latch and version            (memory::latch)
+//! word 1      meta: entries, level, prefix length, start of the heap, garbage
+//! word 2, 3   next and previous leaf
+//! …           prefix that all keys of the node have in common, stored once
+//! …           heads: the eight bytes of each key behind the prefix, as big-endian integers
+//! …           slots: for each entry where its record lies, and its lengths, 32 bits
+//! …           room
+//! …           heap of records: what the head does not hold of the key, then the value; each begins at a word
 //! ```
+//! A slotted page with prefix truncation and integer heads (G. Graefe, *Modern B-Tree Techniques*, 2011); what the head
+//! holds is not stored again. All that a search looks at lies together at the front, so that one round of prefetches covers it.
+//! In a leaf an entry is a record. In a branch it is a separator with its child; entry 0 is a child without a
+//! separator: its key counts as less than every other.
 //!
-//! The prefix is shared by all keys and stored once. A slot is 8 bytes: the *head*, the first four bytes of the key behind the
-//! prefix as a big-endian number (short keys padded with zeros), and the record's place in the heap. A binary search
-//! compares heads and touches the heap only where heads are equal. A record in the heap is a header of 4 bytes (17 bits of key
-//! length, 15 bits of value length), the key behind the prefix, and the value, or a reference to a value kept apart.
-//!
-//! Prefix truncation and heads ("poor man's normalized keys") are described in G. Graefe, *Modern B-Tree
-//! Techniques* (2011), section 3.
+//! Lengths beyond 510 (key behind the prefix) or 2,046 (value) do not fit a slot: such a key has its length in a word of the
+//! heap before it, such a value lies in a block of its own, named by two words. Offsets count units of a word, in blocks of
+//! more than 32 KiB of as many words as it takes to number them with 12 bits.
 //!
 //! # Thread safety / Invariants
-//! A page is plain data behind its node's latch. Slots are sorted by strictly ascending key; every key starts with the prefix;
-//! `prefix + 8 × count ≤ heap_start ≤ buffer length`; `heap_live` is the sum of the record lengths. A page never refuses a
-//! record: the buffer grows, and who calls decides beforehand by [`Page::used_with`] whether it should.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "offsets come from the page's own slots, whose bounds are the invariants above; indices are below count"
-)]
+//! All words are atomics, read and written relaxed. Only the holder of the node's latch changes words 1 and 4 onwards. A
+//! reader without the latch may see any mixture of old and new words: every reading function is total, and what it
+//! returned means something only if the node's version still holds afterwards.
 
+mod change;
+mod check;
+mod compose;
+
+use super::link::{Large, Link};
+use crate::memory::words::{self, WORD_BYTES, Word, words_for};
+use crate::sync::Ordering::Relaxed;
 use std::cmp::Ordering;
+use std::hint::select_unpredictable;
 
-/// Bytes of a slot.
-pub(super) const SLOT_BYTES: usize = 8;
-/// Bytes of a record's header in the heap.
-pub(super) const HEADER_BYTES: usize = 4;
-/// What a record costs beyond key and value.
-pub(super) const RECORD_OVERHEAD_BYTES: usize = SLOT_BYTES + HEADER_BYTES;
-/// The longest value that the header can describe, and so the most an inline threshold may be.
-pub(super) const INLINE_LIMIT_BYTES: usize = 16 << 10;
+/// Words before the prefix.
+pub(super) const HEADER_WORDS: usize = 4;
+/// Entries that a node can number.
+pub(super) const ENTRIES_MOST: usize = (1 << 14) - 1;
+/// The longest value that lies in the page.
+pub(super) const INLINE_BYTES_MOST: usize = 2046;
+/// Key bytes in a head.
+const HEAD_BYTES: usize = 8;
+const LONG_KEY: usize = 511;
+const LARGE_VALUE: usize = 2047;
+const OFFSET_BITS: u32 = 12;
+const OFFSET_MASK: u32 = (1 << OFFSET_BITS) - 1;
+const LOW_SLOT: u64 = u32::MAX as u64;
 
-const VALUE_BITS: u32 = 15;
-/// The value length that stands for "a reference to a value kept apart".
-const LARGE: u32 = (1 << VALUE_BITS) - 1;
-const REFERENCE_BYTES: usize = 4;
+/// What the second word of a node says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Meta {
+    count: usize,
+    level: usize,
+    prefix_len: usize,
+    /// Where the heap starts, units.
+    heap: usize,
+    /// Units of the heap that no slot names.
+    garbage: usize,
+}
 
-/// A value as the page stores it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Meta {
+    #[inline]
+    const fn decode(word: u64) -> Self {
+        const fn bits(word: u64, from: u32, count: u32) -> usize {
+            (word >> from & ((1 << count) - 1)) as usize
+        }
+        Self {
+            count: bits(word, 0, 14),
+            level: bits(word, 14, 6),
+            prefix_len: bits(word, 20, 17),
+            heap: bits(word, 37, 13),
+            garbage: bits(word, 50, 13),
+        }
+    }
+
+    const fn encode(self) -> u64 {
+        self.count as u64
+            | (self.level as u64) << 14
+            | (self.prefix_len as u64) << 20
+            | (self.heap as u64) << 37
+            | (self.garbage as u64) << 50
+    }
+}
+
+/// What an entry leads to, on its way into a page.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
-    /// The bytes themselves.
-    Inline(&'a [u8]),
-    /// The number of a value that the leaf keeps apart.
-    Large(u32),
+    /// Bytes, at most [`INLINE_BYTES_MOST`].
+    Bytes(&'a [u8]),
+    /// As it lies in another page.
+    Words(&'a [Word], usize),
+    /// In a block of its own.
+    Large(Large),
+    /// The child of a branch.
+    Child(Link),
 }
 
 impl Value<'_> {
-    /// What the value takes in the heap.
-    pub(super) const fn heap_bytes(self) -> usize {
+    fn code(&self) -> usize {
         match self {
-            Self::Inline(bytes) => bytes.len(),
-            Self::Large(_) => REFERENCE_BYTES,
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Words(_, code) => *code,
+            Self::Large(_) => LARGE_VALUE,
+            Self::Child(_) => WORD_BYTES,
+        }
+    }
+
+    /// Words that it takes in the heap.
+    pub(super) fn words(&self) -> usize {
+        value_words(self.code())
+    }
+
+    fn store(&self, to: &[Word]) {
+        match self {
+            Self::Bytes(bytes) => {
+                let stored = words::store(to, bytes);
+                debug_assert!(stored, "a value beyond its page");
+            }
+            Self::Words(from, _) => copy_words(from, to),
+            Self::Large(large) => {
+                for (word, part) in to.iter().zip(large.parts()) {
+                    word.store(part, Relaxed);
+                }
+            }
+            Self::Child(link) => {
+                if let Some(word) = to.first() {
+                    word.store(link.raw(), Relaxed);
+                }
+            }
         }
     }
 }
 
-/// What a value kept apart takes in the heap.
-pub(super) const LARGE_HEAP_BYTES: usize = REFERENCE_BYTES;
-
-/// Length of the longest common prefix.
-pub(super) fn common_prefix_len(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+/// A value as it was found in a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found<'a> {
+    /// So many bytes from the first word on.
+    Inline(&'a [Word], usize),
+    /// In a block of its own, which may be looked at only once the version has been checked.
+    Large(Large),
 }
 
-/// The first four bytes as a number that orders like the bytes: `head(a) < head(b)` implies `a < b`.
+/// Where an entry's record lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    /// Length of the key behind the prefix.
+    pub(super) suffix_len: usize,
+    /// Word at which the key goes on behind the head.
+    rest_at: usize,
+    value_at: usize,
+    code: usize,
+}
+
+impl Record {
+    /// Words of the value in the heap.
+    #[inline]
+    pub(super) const fn value_words(&self) -> usize {
+        value_words(self.code)
+    }
+
+    const fn words(&self) -> usize {
+        record_words(self.suffix_len, self.code)
+    }
+}
+
 #[inline]
-fn head(suffix: &[u8]) -> u32 {
-    match suffix.first_chunk::<4>() {
-        Some(bytes) => u32::from_be_bytes(*bytes),
-        None => {
-            let mut bytes = [0; 4];
-            bytes[..suffix.len()].copy_from_slice(suffix);
-            u32::from_be_bytes(bytes)
-        }
+const fn value_words(code: usize) -> usize {
+    if code == LARGE_VALUE { 2 } else { words_for(code) }
+}
+
+const fn record_words(suffix_len: usize, code: usize) -> usize {
+    (suffix_len >= LONG_KEY) as usize + words_for(suffix_len.saturating_sub(HEAD_BYTES)) + value_words(code)
+}
+
+/// Words that an entry takes in the heap of a node of `node_words`.
+pub(super) fn heap_words(node_words: usize, suffix_len: usize, value: &Value<'_>) -> usize {
+    record_words(suffix_len, value.code()).next_multiple_of(1 << unit_shift(node_words))
+}
+
+/// Words at the front of a node with so many entries.
+#[inline]
+pub(super) const fn front_words(prefix_len: usize, count: usize) -> usize {
+    HEADER_WORDS + words_for(prefix_len) + count + count.div_ceil(2)
+}
+
+/// Words of a unit of offsets, as a power of two.
+#[inline]
+const fn unit_shift(node_words: usize) -> u32 {
+    if node_words <= 1 << OFFSET_BITS { 0 } else { (node_words - 1).ilog2() + 1 - OFFSET_BITS }
+}
+
+/// Stores words as bytes; those that do not fit are left out.
+#[inline]
+pub(super) fn store_bytes(words: &[Word], out: &mut [u8]) {
+    let (chunks, _) = out.as_chunks_mut::<WORD_BYTES>();
+    for (word, chunk) in words.iter().zip(chunks) {
+        *chunk = word.load(Relaxed).to_le_bytes();
     }
 }
 
-/// See the module's head.
-#[derive(Debug)]
-pub(super) struct Page {
-    buffer: Box<[u8]>,
-    prefix_len: u32,
-    count: u32,
-    heap_start: u32,
-    heap_live: u32,
+fn copy_words(from: &[Word], to: &[Word]) {
+    for (from, to) in from.iter().zip(to) {
+        to.store(from.load(Relaxed), Relaxed);
+    }
 }
 
-impl Page {
-    /// An empty page with a buffer of `floor` bytes.
-    pub(super) fn new(floor: usize) -> Self {
-        Self::with_prefix(&[], floor)
+/// The first eight bytes as a big-endian integer, zeros behind shorter ones.
+#[inline]
+pub(super) fn head(suffix: &[u8]) -> u64 {
+    if let Some(bytes) = suffix.first_chunk() {
+        return u64::from_be_bytes(*bytes);
     }
-
-    /// A page of sorted records whose keys share `prefix_len` bytes. Its first record lies first in the heap.
-    pub(super) fn build<'a, I>(records: I, prefix_len: usize, floor: usize) -> Self
-    where
-        I: DoubleEndedIterator<Item = (&'a [u8], Value<'a>)> + ExactSizeIterator + Clone,
-    {
-        let bytes: usize = records
-            .clone()
-            .map(|(key, value)| RECORD_OVERHEAD_BYTES + key.len() - prefix_len + value.heap_bytes())
-            .sum();
-        let prefix = records.clone().next().map_or(&[][..], |(key, _)| &key[..prefix_len]);
-        let mut page = Self::with_prefix(prefix, capacity(prefix_len + bytes, floor));
-        page.count = records.len() as u32;
-        for (index, (key, value)) in records.enumerate().rev() {
-            page.place(index, &[], &key[prefix_len..], value);
-        }
-        page
+    if let (Some(first), Some(last)) = (suffix.first_chunk(), suffix.last_chunk()) {
+        // Two halves that overlap where there are fewer than eight bytes.
+        let below = (HEAD_BYTES - suffix.len()) * 8;
+        return u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << below;
     }
-
-    fn with_prefix(prefix: &[u8], capacity: usize) -> Self {
-        let mut buffer = vec![0; capacity].into_boxed_slice();
-        buffer[..prefix.len()].copy_from_slice(prefix);
-        Self {
-            prefix_len: prefix.len() as u32,
-            count: 0,
-            heap_start: buffer.len() as u32,
-            heap_live: 0,
-            buffer,
-        }
+    match *suffix {
+        [a, b, c] => u64::from_be_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_be_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => u64::from(a) << 56,
+        _ => 0,
     }
+}
 
-    /// Number of records.
+/// Length of the common prefix.
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Heads less than `head`, by a search whose steps depend on data but not on branches.
+#[inline]
+fn lower_bound(heads: &[Word], head: u64) -> usize {
+    let is_less = |index: usize| heads.get(index).is_some_and(|word| word.load(Relaxed) < head);
+    let (mut base, mut len) = (0, heads.len());
+    while len > 1 {
+        let half = len / 2;
+        base = select_unpredictable(is_less(base + half - 1), base + half, base);
+        len -= half;
+    }
+    base + usize::from(is_less(base))
+}
+
+/// A look at a node's entries, of one moment if the version holds or the latch is held. Copying it copies references.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page<'a> {
+    words: &'a [Word],
+    meta: Meta,
+    heads: &'a [Word],
+    slots: &'a [Word],
+}
+
+impl<'a> Page<'a> {
+    /// The entries of a node of these words. O(1).
     #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Bytes in use: prefix, slots and live records.
-    pub(super) fn used(&self) -> usize {
-        self.prefix_len as usize + self.len() * SLOT_BYTES + self.heap_live as usize
-    }
-
-    /// Bytes the records would use if no prefix were truncated.
-    pub(super) fn untruncated(&self) -> usize {
-        self.len() * (SLOT_BYTES + self.prefix_len as usize) + self.heap_live as usize
-    }
-
-    /// Bytes in use after an insert of a key that is not there, with a value of `value_bytes` in the heap. An upper bound:
-    /// the insert may find a longer prefix.
-    pub(super) fn used_with(&self, key: &[u8], value_bytes: usize) -> usize {
-        if self.count == 0 {
-            return RECORD_OVERHEAD_BYTES + key.len() + value_bytes;
+    pub(super) fn of(words: &'a [Word]) -> Self {
+        let mut meta = Meta::decode(words.get(1).map_or(0, |word| word.load(Relaxed)));
+        let heads_at = HEADER_WORDS + words_for(meta.prefix_len);
+        let slots_at = heads_at + meta.count;
+        match (words.get(heads_at..slots_at), words.get(slots_at..slots_at + meta.count.div_ceil(2))) {
+            (Some(heads), Some(slots)) => Self { words, meta, heads, slots },
+            _ => {
+                meta.count = 0;
+                meta.prefix_len = 0;
+                Self { words, meta, heads: &[], slots: &[] }
+            }
         }
-        let shared = common_prefix_len(self.prefix(), key);
-        let lost = self.prefix_len as usize - shared;
-        self.used() - lost + lost * self.len() + RECORD_OVERHEAD_BYTES + key.len() - shared + value_bytes
     }
 
-    /// Bytes in use after the same insert, if the prefix is made as long as the keys allow before.
-    pub(super) fn used_with_longest_prefix(&self, key: &[u8], value_bytes: usize) -> usize {
-        let prefix_len = match self.count {
-            0 => 0,
-            _ => self.content_prefix_len().min(common_prefix_len(&self.key(0), key)),
+    /// Number of entries.
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.meta.count
+    }
+
+    /// Height over the leaves.
+    #[inline]
+    pub(super) const fn level(&self) -> usize {
+        self.meta.level
+    }
+
+    /// Length of the prefix.
+    #[inline]
+    pub(super) const fn prefix_len(&self) -> usize {
+        self.meta.prefix_len
+    }
+
+    /// The words of the prefix.
+    #[inline]
+    pub(super) fn prefix(&self) -> &'a [Word] {
+        self.words.get(HEADER_WORDS..HEADER_WORDS + words_for(self.meta.prefix_len)).unwrap_or_default()
+    }
+
+    fn shift(&self) -> u32 {
+        unit_shift(self.words.len())
+    }
+
+    /// Words in use: front, and records named by slots.
+    pub(super) fn used_words(&self) -> usize {
+        let heap_end = self.words.len() >> self.shift();
+        let used = heap_end.saturating_sub(self.meta.heap).saturating_sub(self.meta.garbage);
+        front_words(self.meta.prefix_len, self.meta.count) + (used << self.shift())
+    }
+
+    /// Words of the front with so many entries.
+    pub(super) fn front_words(&self, count: usize) -> usize {
+        front_words(self.meta.prefix_len, count)
+    }
+
+    /// Words between the front and the heap.
+    pub(super) fn free_words(&self) -> usize {
+        (self.meta.heap << self.shift()).saturating_sub(front_words(self.meta.prefix_len, self.meta.count))
+    }
+
+    /// Words of the node.
+    pub(super) const fn capacity(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The head of an entry.
+    #[inline]
+    pub(super) fn head(&self, index: usize) -> u64 {
+        self.heads.get(index).map_or(0, |word| word.load(Relaxed))
+    }
+
+    #[inline]
+    fn slot(&self, index: usize) -> u32 {
+        let word = self.slots.get(index / 2).map_or(0, |word| word.load(Relaxed));
+        (word >> (index % 2 * 32)) as u32
+    }
+
+    fn set_slot(&self, index: usize, slot: u32) {
+        if let Some(word) = self.slots.get(index / 2) {
+            let shift = index % 2 * 32;
+            let kept = word.load(Relaxed) & !(u64::from(u32::MAX) << shift);
+            word.store(kept | u64::from(slot) << shift, Relaxed);
+        }
+    }
+
+    fn encode_slot(&self, at: usize, suffix_len: usize, code: usize) -> u32 {
+        ((at >> self.shift()) | suffix_len.min(LONG_KEY) << OFFSET_BITS | code << (OFFSET_BITS + 9)) as u32
+    }
+
+    /// Where the record of an entry lies.
+    #[inline]
+    pub(super) fn record(&self, index: usize) -> Record {
+        let slot = self.slot(index) as usize;
+        let mut rest_at = (slot & OFFSET_MASK as usize) << self.shift();
+        let mut suffix_len = slot >> OFFSET_BITS & LONG_KEY;
+        let code = slot >> (OFFSET_BITS + 9);
+        if suffix_len == LONG_KEY {
+            suffix_len = self.words.get(rest_at).map_or(0, |word| word.load(Relaxed) as usize & 0x1_FFFF);
+            rest_at += 1;
+        }
+        let value_at = rest_at + words_for(suffix_len.saturating_sub(HEAD_BYTES));
+        Record { suffix_len, rest_at, value_at, code }
+    }
+
+    /// The first word of a record, to be prefetched.
+    #[inline]
+    pub(super) fn record_pointer(&self, index: usize) -> *const Word {
+        let slot = self.slot(index) as usize;
+        self.words.as_ptr().wrapping_add((slot & OFFSET_MASK as usize) << self.shift())
+    }
+
+    /// The words of the key behind the head; `None` if torn.
+    #[inline]
+    pub(super) fn rest(&self, record: &Record) -> Option<&'a [Word]> {
+        self.words.get(record.rest_at..record.value_at)
+    }
+
+    /// The words of the value; `None` if torn.
+    #[inline]
+    pub(super) fn value_slice(&self, record: &Record) -> Option<&'a [Word]> {
+        self.words.get(record.value_at..record.value_at + record.value_words())
+    }
+
+    /// The value of a record of a leaf; `None` if torn.
+    #[inline]
+    pub(super) fn value(&self, record: &Record) -> Option<Found<'a>> {
+        let words = self.value_slice(record)?;
+        if record.code != LARGE_VALUE {
+            return Some(Found::Inline(words, record.code));
+        }
+        let [address, len] = words else { return None };
+        Some(Found::Large(Large::from_parts([address.load(Relaxed), len.load(Relaxed)])))
+    }
+
+    /// The value as it can be put into another page.
+    pub(super) fn moved(&self, record: &Record) -> Value<'a> {
+        Value::Words(self.value_slice(record).unwrap_or_default(), record.code)
+    }
+
+    /// The word of a branch's child.
+    #[inline]
+    pub(super) fn child_word(&self, index: usize) -> Option<&'a Word> {
+        self.words.get(self.record(index).value_at)
+    }
+
+    /// Words that an entry takes in all.
+    pub(super) fn entry_words(&self, index: usize) -> usize {
+        2 + self.record(index).words().next_multiple_of(1 << self.shift())
+    }
+
+    /// Bytes of key and value.
+    pub(super) fn live_bytes(&self, index: usize) -> usize {
+        let record = self.record(index);
+        let value = match self.value(&record) {
+            Some(Found::Inline(_, len)) => len,
+            Some(Found::Large(large)) => large.len(),
+            None => 0,
         };
-        let untruncated = self.untruncated() + RECORD_OVERHEAD_BYTES + key.len() + value_bytes;
-        untruncated - prefix_len * self.len()
+        self.meta.prefix_len + record.suffix_len + value
     }
 
-    /// Length of the buffer.
-    pub(super) fn capacity(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// The bytes that all keys start with.
+    /// Writes the key of an entry to the front of `out`, in whole words. `None` if torn, or if there is not room for the key
+    /// and three words more.
     #[inline]
-    pub(super) fn prefix(&self) -> &[u8] {
-        &self.buffer[..self.prefix_len as usize]
+    pub(super) fn copy_key(&self, index: usize, record: &Record, out: &mut [u8]) -> Option<()> {
+        let (_, behind) = out.split_at_mut_checked(self.meta.prefix_len)?;
+        let (head, behind) = behind.split_first_chunk_mut()?;
+        *head = self.head(index).to_be_bytes();
+        store_bytes(self.rest(record)?, behind);
+        // The last word of the prefix may reach into the head.
+        let kept = *head;
+        store_bytes(self.prefix(), out);
+        *out.get_mut(self.meta.prefix_len..)?.first_chunk_mut()? = kept;
+        Some(())
     }
 
-    /// Where the key is, or where it would be inserted.
+    /// Appends the key of an entry; in a branch, that of entry 0 is empty. `None` if torn.
+    pub(super) fn append_key(&self, index: usize, out: &mut Vec<u8>) -> Option<()> {
+        if self.meta.level > 0 && index == 0 {
+            return Some(());
+        }
+        let record = self.record(index);
+        words::append(self.prefix(), self.meta.prefix_len, out)?;
+        let head = self.head(index).to_be_bytes();
+        out.extend_from_slice(head.get(..record.suffix_len.min(HEAD_BYTES))?);
+        words::append(self.rest(&record)?, record.suffix_len.saturating_sub(HEAD_BYTES), out)
+    }
+
+    /// The key of an entry.
+    pub(super) fn key(&self, index: usize) -> Vec<u8> {
+        let mut key = Vec::new();
+        if self.append_key(index, &mut key).is_none() {
+            key.clear();
+        }
+        key
+    }
+
+    /// The key behind the prefix, if it has that.
     #[inline]
-    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        let prefix = self.prefix();
-        let Some(suffix) = key.strip_prefix(prefix) else {
-            return Err(if key < prefix { 0 } else { self.len() });
-        };
-        let head = u64::from(head(suffix));
-        let slots = self.slots();
-        let mut low = slots.partition_point(|slot| u64::from_le_bytes(*slot) < head << 32);
-        let is_candidate = |slot: &[u8; SLOT_BYTES]| u64::from_le_bytes(*slot) >> 32 == head;
-        if !slots.get(low).is_some_and(is_candidate) {
-            return Err(low);
+    pub(super) fn suffix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        let (prefix, suffix) = key.split_at_checked(self.meta.prefix_len)?;
+        words::equal(self.prefix(), prefix).then_some(suffix)
+    }
+
+    /// Where the key lies in a leaf, or would have to lie. O(log entries).
+    #[inline]
+    pub(super) fn locate(&self, key: &[u8]) -> Result<usize, usize> {
+        self.locate_from(0, key)
+    }
+
+    /// Which child of a branch the key belongs to. O(log entries).
+    #[inline]
+    pub(super) fn child_of(&self, key: &[u8]) -> usize {
+        match self.locate_from(1, key) {
+            Ok(index) => index,
+            Err(index) => index.saturating_sub(1),
         }
-        match self.suffix(low).cmp(suffix) {
-            Ordering::Equal => return Ok(low),
-            Ordering::Greater => return Err(low),
-            Ordering::Less => low += 1,
+    }
+
+    #[inline]
+    fn locate_from(&self, first: usize, key: &[u8]) -> Result<usize, usize> {
+        let Some(suffix) = self.suffix(key) else { return Err(self.outside(first, key)) };
+        let head = head(suffix);
+        let at = first + lower_bound(self.heads.get(first..).unwrap_or_default(), head);
+        if at >= self.meta.count || self.head(at) != head {
+            return Err(at);
         }
-        let mut high = low + slots[low..].partition_point(is_candidate);
+        let record = self.record(at);
+        if record.suffix_len == suffix.len()
+            && (suffix.len() <= HEAD_BYTES || self.rest_equals(&record, suffix))
+        {
+            return Ok(at);
+        }
+        self.among_equal_heads(at, head, suffix)
+    }
+
+    #[inline]
+    fn rest_equals(&self, record: &Record, suffix: &[u8]) -> bool {
+        let rest = suffix.get(HEAD_BYTES..).unwrap_or_default();
+        self.rest(record).is_some_and(|words| words::equal(words, rest))
+    }
+
+    /// Where a key without the prefix would have to lie.
+    #[cold]
+    fn outside(&self, first: usize, key: &[u8]) -> usize {
+        match words::compare_at(self.prefix(), 0, self.meta.prefix_len, key) {
+            Some(Ordering::Less) => self.meta.count.max(first),
+            _ => first,
+        }
+    }
+
+    #[inline(never)]
+    fn among_equal_heads(&self, first: usize, head: u64, suffix: &[u8]) -> Result<usize, usize> {
+        let equal = |index: usize| self.heads.get(index).is_some_and(|word| word.load(Relaxed) == head);
+        let (mut low, mut high) = (first, self.meta.count);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.suffix(middle).cmp(suffix) {
+            let order = if equal(middle) { self.compare_suffix(middle, suffix) } else { Ordering::Greater };
+            match order {
+                Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Ok(middle),
                 Ordering::Greater => high = middle,
-                Ordering::Less => low = middle + 1,
             }
         }
         Err(low)
     }
 
-    /// The key at `index`, without the prefix.
-    #[inline]
-    pub(super) fn suffix(&self, index: usize) -> &[u8] {
-        self.record(index).0
-    }
-
-    /// The key at `index` without the prefix, and the value.
-    #[inline]
-    pub(super) fn record(&self, index: usize) -> (&[u8], Value<'_>) {
-        let offset = self.offset(index);
-        let (key_len, field) = self.header(offset);
-        let body = &self.buffer[offset + HEADER_BYTES..];
-        let (suffix, rest) = body.split_at(key_len);
-        let value = if field == LARGE {
-            Value::Large(rest.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
-        } else {
-            Value::Inline(&rest[..field as usize])
-        };
-        (suffix, value)
-    }
-
-    /// The value at `index`.
-    #[inline]
-    pub(super) fn value(&self, index: usize) -> Value<'_> {
-        self.record(index).1
-    }
-
-    /// The whole key at `index`.
-    pub(super) fn key(&self, index: usize) -> Vec<u8> {
-        [self.prefix(), self.suffix(index)].concat()
-    }
-
-    /// What the record at `index` takes in the heap.
-    pub(super) fn record_bytes(&self, index: usize) -> usize {
-        let (suffix, value) = self.record(index);
-        HEADER_BYTES + suffix.len() + value.heap_bytes()
-    }
-
-    /// Inserts a record at the place that [`Page::search`] named. The buffer grows or is rebuilt if it must; a buffer is
-    /// never shorter than `floor`.
-    pub(super) fn insert(&mut self, index: usize, key: &[u8], value: Value<'_>, floor: usize) {
-        if self.count == 0 {
-            self.prefix_len = 0;
-            self.heap_start = self.buffer.len() as u32;
+    /// How an entry compares with a suffix that has the same head.
+    fn compare_suffix(&self, index: usize, suffix: &[u8]) -> Ordering {
+        let record = self.record(index);
+        if record.suffix_len <= HEAD_BYTES || suffix.len() <= HEAD_BYTES {
+            // The bytes both have are equal, and what the longer one has beyond them within the head are zeros.
+            return record.suffix_len.cmp(&suffix.len());
         }
-        if !key.starts_with(self.prefix()) {
-            let shared = common_prefix_len(self.prefix(), key);
-            self.rebuild(shared, RECORD_OVERHEAD_BYTES + key.len() - shared + value.heap_bytes(), floor);
-        }
-        let need = RECORD_OVERHEAD_BYTES + key.len() - self.prefix_len as usize + value.heap_bytes();
-        if self.slots_end() + need > self.heap_start as usize {
-            let shared = if self.count == 0 { 0 } else { common_prefix_len(&self.key(0), key) };
-            self.rebuild(self.content_prefix_len().min(shared), need, floor);
-        }
-        let (from, to) = (self.slot_start(index), self.slots_end());
-        self.buffer.copy_within(from..to, from + SLOT_BYTES);
-        self.count += 1;
-        self.place(index, &[], &key[self.prefix_len as usize..], value);
-    }
-
-    /// Replaces the value of the record at `index`, whose whole key is `key`; in place if it is not longer.
-    pub(super) fn replace(&mut self, index: usize, key: &[u8], value: Value<'_>, floor: usize) {
-        let old = self.record_bytes(index);
-        let suffix_len = key.len() - self.prefix_len as usize;
-        let new = HEADER_BYTES + suffix_len + value.heap_bytes();
-        if new > old {
-            self.remove(index);
-            self.insert(index, key, value, floor);
-        } else {
-            let offset = self.offset(index);
-            self.write_header(offset, suffix_len, value);
-            self.write_value(offset + HEADER_BYTES + suffix_len, value);
-            self.heap_live -= (old - new) as u32;
-        }
-    }
-
-    /// Removes the record at `index`.
-    pub(super) fn remove(&mut self, index: usize) {
-        let (offset, bytes) = (self.offset(index), self.record_bytes(index));
-        if offset == self.heap_start as usize {
-            self.heap_start += bytes as u32;
-        }
-        self.heap_live -= bytes as u32;
-        let (from, to) = (self.slot_start(index + 1), self.slots_end());
-        self.buffer.copy_within(from..to, from - SLOT_BYTES);
-        self.count -= 1;
-    }
-
-    /// Makes a buffer that is mostly empty smaller, as after the removal of a very large record.
-    pub(super) fn trim(&mut self, floor: usize) {
-        if self.buffer.len() > floor && self.used() < self.buffer.len() / 4 {
-            self.rebuild(self.prefix_len as usize, 0, floor);
-        }
-    }
-
-    /// Truncates a longer prefix if all keys share one.
-    pub(super) fn lengthen_prefix(&mut self, floor: usize) {
-        let shared = self.content_prefix_len();
-        if shared > self.prefix_len as usize {
-            self.rebuild(shared, 0, floor);
-        }
-    }
-
-    /// Length of the prefix that all keys share; the present one if there are fewer than two keys.
-    fn content_prefix_len(&self) -> usize {
-        let shared = match self.len() {
-            0 | 1 => 0,
-            count => common_prefix_len(self.suffix(0), self.suffix(count - 1)),
-        };
-        self.prefix_len as usize + shared
-    }
-
-    /// Copies the records into a new buffer without holes, with another prefix length and room for `extra` bytes.
-    fn rebuild(&mut self, prefix_len: usize, extra: usize, floor: usize) {
-        let old_prefix_len = self.prefix_len as usize;
-        let bytes = self.untruncated() - self.len() * prefix_len + prefix_len + extra;
-        let head_of_key = if self.count == 0 { self.prefix().to_vec() } else { self.key(0) };
-        let mut fresh = Self::with_prefix(&head_of_key[..prefix_len], capacity(bytes, floor));
-        fresh.count = self.count;
-        // Where the prefix becomes shorter, its end moves into the records; where it becomes longer, their start goes.
-        let restored = &head_of_key[prefix_len.min(old_prefix_len)..old_prefix_len];
-        let dropped = prefix_len.saturating_sub(old_prefix_len);
-        for index in (0..self.len()).rev() {
-            let (suffix, value) = self.record(index);
-            fresh.place(index, restored, &suffix[dropped..], value);
-        }
-        *self = fresh;
-    }
-
-    /// Writes a record with the key `lead + tail` behind the prefix to the lower end of the heap, and its slot.
-    fn place(&mut self, index: usize, lead: &[u8], tail: &[u8], value: Value<'_>) {
-        let suffix_len = lead.len() + tail.len();
-        let bytes = HEADER_BYTES + suffix_len + value.heap_bytes();
-        let offset = self.heap_start as usize - bytes;
-        self.heap_start = offset as u32;
-        self.heap_live += bytes as u32;
-        self.write_header(offset, suffix_len, value);
-        let body = &mut self.buffer[offset + HEADER_BYTES..];
-        body[..lead.len()].copy_from_slice(lead);
-        body[lead.len()..suffix_len].copy_from_slice(tail);
-        let head = u64::from(head(&body[..suffix_len]));
-        self.write_value(offset + HEADER_BYTES + suffix_len, value);
-        let slot = self.slot_start(index);
-        self.buffer[slot..slot + SLOT_BYTES].copy_from_slice(&(head << 32 | offset as u64).to_le_bytes());
-    }
-
-    fn write_header(&mut self, offset: usize, suffix_len: usize, value: Value<'_>) {
-        let field = match value {
-            Value::Inline(bytes) => bytes.len() as u32,
-            Value::Large(_) => LARGE,
-        };
-        let header = (suffix_len as u32) << VALUE_BITS | field;
-        self.buffer[offset..offset + HEADER_BYTES].copy_from_slice(&header.to_le_bytes());
-    }
-
-    fn write_value(&mut self, offset: usize, value: Value<'_>) {
-        match value {
-            Value::Inline(bytes) => self.buffer[offset..offset + bytes.len()].copy_from_slice(bytes),
-            Value::Large(number) => {
-                self.buffer[offset..offset + REFERENCE_BYTES].copy_from_slice(&number.to_le_bytes())
-            }
-        }
-    }
-
-    #[inline]
-    fn header(&self, offset: usize) -> (usize, u32) {
-        let header =
-            self.buffer[offset..].first_chunk::<HEADER_BYTES>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        ((header >> VALUE_BITS) as usize, header & LARGE)
-    }
-
-    #[inline]
-    fn slots(&self) -> &[[u8; SLOT_BYTES]] {
-        self.buffer[self.prefix_len as usize..self.slots_end()].as_chunks().0
-    }
-
-    #[inline]
-    fn offset(&self, index: usize) -> usize {
-        u64::from_le_bytes(self.slots()[index]) as u32 as usize
-    }
-
-    #[inline]
-    fn slot_start(&self, index: usize) -> usize {
-        self.prefix_len as usize + index * SLOT_BYTES
-    }
-
-    #[inline]
-    fn slots_end(&self) -> usize {
-        self.slot_start(self.len())
-    }
-
-    /// Checks the page's own invariants. O(n log n).
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.slots_end() > self.heap_start as usize || self.heap_start as usize > self.buffer.len() {
-            return Err(format!("slots end at {}, heap starts at {}", self.slots_end(), self.heap_start));
-        }
-        let mut extents = Vec::with_capacity(self.len());
-        for index in 0..self.len() {
-            let offset = self.offset(index);
-            if offset < self.heap_start as usize || offset + HEADER_BYTES > self.buffer.len() {
-                return Err(format!("record {index} is outside of the heap"));
-            }
-            let (key_len, field) = self.header(offset);
-            let value_bytes = if field == LARGE { REFERENCE_BYTES } else { field as usize };
-            let end = offset + HEADER_BYTES + key_len + value_bytes;
-            if end > self.buffer.len() {
-                return Err(format!("record {index} runs over the end of the buffer"));
-            }
-            extents.push((offset, end));
-            if u64::from_le_bytes(self.slots()[index]) >> 32 != u64::from(head(self.suffix(index))) {
-                return Err(format!("head of record {index} is not that of its key"));
-            }
-            if index > 0 && self.suffix(index - 1) >= self.suffix(index) {
-                return Err(format!("keys {} and {index} are not in ascending order", index - 1));
-            }
-        }
-        let live: usize = extents.iter().map(|(start, end)| end - start).sum();
-        if live != self.heap_live as usize {
-            return Err(format!("{live} live heap bytes, {} accounted for", self.heap_live));
-        }
-        extents.sort_unstable();
-        if extents.windows(2).any(|pair| pair[0].1 > pair[1].0) {
-            return Err("two records overlap".to_owned());
-        }
-        Ok(())
+        let (words, rest) = (self.rest(&record), suffix.get(HEAD_BYTES..).unwrap_or_default());
+        words
+            .and_then(|words| words::compare_at(words, 0, record.suffix_len - HEAD_BYTES, rest))
+            .unwrap_or(Ordering::Greater)
     }
 }
-
-/// A buffer length for `bytes`: `floor` if that is enough, else a quarter more than needed, so that growth is amortised.
-fn capacity(bytes: usize, floor: usize) -> usize {
-    if bytes <= floor { floor } else { (bytes + bytes / 4).next_multiple_of(64) }
-}
-
-#[cfg(test)]
-mod tests;

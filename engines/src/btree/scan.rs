@@ -1,87 +1,212 @@
-//! Scans: records of a range copied into a chunk, leaf after leaf.
+//! Scans: the records of a range copied out of one leaf after the other, and visited when nothing is held.
 //!
-//! There are no sibling links. A chunk is filled by a walk in order, forwards or backwards, from child to child of the
-//! branches on the path: while a branch is latched shared, no child of it is split or merged, so the next child is
-//! certainly the neighbour, in either direction. The next chunk starts with a new descent behind the last key.
+//! A scan proceeds in chunks: pinned, it copies records and follows the links from leaf to leaf; unpinned, it shows them
+//! to the visitor; the next chunk starts with a new descent behind the last key. The first chunk is as large as a limit says, and
+//! small without one, so that a short scan copies little more than it visits.
 //!
 //! # Thread safety / Invariants
-//! The path is latched shared while a chunk is filled (at most 1,024 records or 256 KiB), a leaf only while it is copied.
-//! A key that is there all the time lies, at every moment, in the leaf that the separators name, so no walk misses it or
-//! meets it twice. Writes to leaves not yet reached are seen, those to leaves left behind are not.
+//! A leaf's version is taken, then it is made sure that the leaf before still has its version and its link: so the two were
+//! neighbours at that moment, and no key lies between them. Otherwise the scan comes down again behind the last key it copied. A
+//! record is copied under its leaf's version: each is seen as it was at some time during the scan, in order and at most
+//! once.
 
-use super::branch::Branch;
-use super::latch::Latch;
-use super::leaf::Leaf;
-use super::node::Node;
-use crate::chunk::Chunk;
-use crate::engine::ScanRange;
-use std::ops::Bound;
+use super::BTree;
+use super::buffer::Buffer;
+use super::link::Node;
+use super::page::Page;
+use super::read::Visit;
+use crate::engine::{ScanRange, Visitor};
+use crate::memory::prefetch;
+use crate::sync::Wait;
+use crossbeam::epoch::{self, Guard};
+use std::ops::{Bound, ControlFlow};
 
-/// Pushes the first records of a range, in scan order, until the chunk is full or the range exhausted.
-pub(super) fn fill(root: &Latch<Node>, range: &ScanRange<'_>, chunk: &mut Chunk) {
-    Fill { range, chunk, key: Vec::new() }.node(root);
+/// Records of the first chunk of a scan without a limit; then they double.
+const FIRST_RECORDS: usize = 32;
+const MOST_RECORDS: usize = 1024;
+/// A chunk is full when it holds this many bytes, whatever the number of records.
+const MOST_BYTES: usize = 256 << 10;
+/// Records ahead of the one copied whose lines are asked for.
+const AHEAD: usize = 6;
+
+impl BTree {
+    /// See [`crate::engine::Session::scan`].
+    pub(super) fn scan_range(&self, range: &ScanRange<'_>, buffer: &mut Buffer, visit: Visitor<'_>) -> u64 {
+        let mut visited = 0;
+        let mut left = range.limit;
+        let mut records = if left == usize::MAX { FIRST_RECORDS } else { left.min(MOST_RECORDS / 4) };
+        let mut last: Option<Vec<u8>> = None;
+        if range.is_empty() {
+            return 0;
+        }
+        loop {
+            buffer.clear();
+            let more = {
+                let guard = epoch::pin();
+                let mut chunk = Chunk {
+                    tree: self,
+                    guard: &guard,
+                    range,
+                    buffer,
+                    records: records.min(left),
+                    behind: last.as_deref(),
+                };
+                chunk.fill()
+            };
+            for (key, value) in buffer.iter() {
+                visited += 1;
+                if visit(key, value) == ControlFlow::Break(()) {
+                    return visited;
+                }
+            }
+            left -= buffer.len().min(left);
+            let Some(key) = buffer.last_key() else { return visited };
+            if !more || left == 0 {
+                return visited;
+            }
+            let mut cursor = last.unwrap_or_default();
+            cursor.clear();
+            cursor.extend_from_slice(key);
+            last = Some(cursor);
+            records = (records * 2).min(MOST_RECORDS);
+        }
+    }
 }
 
-struct Fill<'a, 'r> {
-    range: &'a ScanRange<'r>,
-    chunk: &'a mut Chunk,
-    /// Where keys are put together.
-    key: Vec<u8>,
+struct Chunk<'a, 'g> {
+    tree: &'a BTree,
+    guard: &'g Guard,
+    range: &'a ScanRange<'a>,
+    buffer: &'a mut Buffer,
+    records: usize,
+    /// The key that was visited last.
+    behind: Option<&'a [u8]>,
 }
 
-impl Fill<'_, '_> {
-    /// Whether to go on with the next node.
-    fn node(&mut self, latch: &Latch<Node>) -> bool {
-        match &*latch.shared() {
-            Node::Leaf(leaf) => self.leaf(leaf),
-            Node::Branch(branch) => self.branch(branch),
+/// What a leaf had to give.
+enum Step<'g> {
+    /// Go on with the neighbour.
+    Next(Node<'g>),
+    /// The range or the tree ends here.
+    End,
+    /// The chunk is full.
+    Full,
+}
+
+impl<'g> Chunk<'_, 'g> {
+    /// Fills the buffer; whether there may be more.
+    fn fill(&mut self) -> bool {
+        let wait = Wait::new();
+        loop {
+            if let Some(more) = self.walk() {
+                return more;
+            }
+            wait.once();
         }
     }
 
-    fn branch(&mut self, branch: &Branch) -> bool {
-        let first = match self.range.lower() {
-            Bound::Included(key) | Bound::Excluded(key) => branch.index_of(key),
-            Bound::Unbounded => 0,
+    fn is_full(&self) -> bool {
+        self.buffer.len() >= self.records || self.buffer.used() >= MOST_BYTES
+    }
+
+    /// Copies from leaf to leaf until one has changed: `None`, and what was copied is right.
+    fn walk(&mut self) -> Option<bool> {
+        // The bound at which the walk begins: behind what was copied, or what was visited, or of the range.
+        let copied = self.buffer.last_key().map(<[u8]>::to_vec);
+        let start = match copied.as_deref().or(self.behind) {
+            Some(key) => Bound::Excluded(key),
+            None if self.range.reverse => self.range.upper(),
+            None => self.range.lower(),
         };
-        let last = match self.range.upper() {
-            Bound::Included(key) | Bound::Excluded(key) => branch.index_of(key),
-            Bound::Unbounded => branch.len() - 1,
+        let reverse = self.range.reverse;
+        let mut leaf = match start {
+            Bound::Included(key) | Bound::Excluded(key) => self.tree.leaf_of(self.guard, key),
+            Bound::Unbounded if reverse => self.tree.leaf_by(self.guard, |page| page.len().saturating_sub(1)),
+            Bound::Unbounded => self.tree.leaf_by(self.guard, |_| 0),
         };
-        let mut children = first..=last;
+        let mut start = Some(start);
+        loop {
+            let page = leaf.node.page();
+            let len = self.buffer.len();
+            let step = self.leaf(&leaf, &page, start.take());
+            if step.is_none() || !leaf.holds() {
+                self.buffer.truncate(len);
+                return None;
+            }
+            match step? {
+                Step::Next(node) => leaf = leaf.go_to_neighbour(node, !reverse)?,
+                Step::End => return Some(false),
+                Step::Full => return Some(true),
+            }
+        }
+    }
+
+    /// Copies what the range needs of a leaf. `None` if it is torn.
+    #[inline]
+    fn leaf(&mut self, leaf: &Visit<'g>, page: &Page<'g>, start: Option<Bound<&[u8]>>) -> Option<Step<'g>> {
+        let (mut from, mut to) = (0, page.len());
+        let mut ends = false;
+        // Where the range ends is only looked for in the leaf in which it may end.
         if self.range.reverse {
-            children.rev().all(|index| self.node(branch.child(index)))
+            to = start.map_or(to, |bound| above(page, &bound).min(to));
+            if let bound @ (Bound::Included(_) | Bound::Excluded(_)) = self.range.lower() {
+                from = below(page, &bound);
+                ends = from > 0;
+            }
         } else {
-            children.all(|index| self.node(branch.child(index)))
+            from = start.map_or(0, |bound| below(page, &bound));
+            if let bound @ (Bound::Included(_) | Bound::Excluded(_)) = self.range.upper() {
+                let end = above(page, &bound);
+                ends = end < to;
+                to = end.min(to);
+            }
         }
-    }
-
-    fn leaf(&mut self, leaf: &Leaf) -> bool {
-        let page = leaf.page();
-        let from = match self.range.lower() {
-            Bound::Included(key) => page.search(key).unwrap_or_else(|index| index),
-            Bound::Excluded(key) => page.search(key).map_or_else(|index| index, |index| index + 1),
-            Bound::Unbounded => 0,
-        };
-        let to = match self.range.upper() {
-            Bound::Included(key) => page.search(key).map_or_else(|index| index, |index| index + 1),
-            Bound::Excluded(key) => page.search(key).unwrap_or_else(|index| index),
-            Bound::Unbounded => page.len(),
-        };
-        self.key.clear();
-        self.key.extend_from_slice(page.prefix());
-        let mut records = from..to;
-        if self.range.reverse {
-            records.rev().all(|index| self.record(leaf, index))
-        } else {
-            records.all(|index| self.record(leaf, index))
+        let neighbour = if self.range.reverse { leaf.node.previous() } else { leaf.node.next() };
+        let count = to.saturating_sub(from);
+        let left = self.records - self.buffer.len().min(self.records);
+        if count < left
+            && !ends
+            && let Some(next) = neighbour
+        {
+            next.prefetch(8);
         }
+        let with_value = !self.range.keys_only;
+        for step in 0..count {
+            if self.is_full() {
+                return Some(Step::Full);
+            }
+            let index = if self.range.reverse { to - 1 - step } else { from + step };
+            let ahead = if self.range.reverse { index.saturating_sub(AHEAD) } else { index + AHEAD };
+            if step + AHEAD < count.min(left) {
+                prefetch::lines(page.record_pointer(ahead), 2);
+            }
+            self.buffer.push(leaf.node, leaf.version, page, index, with_value)?;
+        }
+        Some(match neighbour {
+            _ if ends => Step::End,
+            Some(_) if self.is_full() => Step::Full,
+            Some(next) => Step::Next(next),
+            None => Step::End,
+        })
     }
+}
 
-    fn record(&mut self, leaf: &Leaf, index: usize) -> bool {
-        self.key.truncate(leaf.page().prefix().len());
-        self.key.extend_from_slice(leaf.page().suffix(index));
-        let value = if self.range.keys_only { &[][..] } else { leaf.value(index) };
-        self.chunk.push(&self.key, value);
-        !self.chunk.is_full()
+/// The first entry that a lower bound lets in.
+#[inline]
+fn below(page: &Page<'_>, lower: &Bound<&[u8]>) -> usize {
+    match lower {
+        Bound::Included(key) => page.locate(key).unwrap_or_else(|index| index),
+        Bound::Excluded(key) => page.locate(key).map_or_else(|index| index, |index| index + 1),
+        Bound::Unbounded => 0,
+    }
+}
+
+/// The entry behind the last one that an upper bound lets in.
+#[inline]
+fn above(page: &Page<'_>, upper: &Bound<&[u8]>) -> usize {
+    match upper {
+        Bound::Included(key) => page.locate(key).map_or_else(|index| index, |index| index + 1),
+        Bound::Excluded(key) => page.locate(key).unwrap_or_else(|index| index),
+        Bound::Unbounded => page.len(),
     }
 }

@@ -1,18 +1,26 @@
 //! What the tree knows of itself.
 //!
 //! Records and bytes are not counted on the way of every write, where all threads would share the counters' cache line;
-//! they are summed up from the pages when somebody asks. Only changes of shape, which are rare, are counted as they occur.
+//! they are summed up from the leaves when somebody asks. Only changes of shape, which are rare, are counted as they occur.
 //!
 //! # Thread safety / Invariants
-//! The sum is made one bottom branch after the other, each with a descent of its own, so that no latch is held for
-//! long. It is exact when no write is under way. A node is counted when its lower bound is the key that the descent
-//! started for, which is true for exactly one descent.
+//! Leaves are read one after the other as a scan reads them, each under its version, so that nobody waits; branches under
+//! the mutex of structure changes. The sums are exact when no write is under way.
 
-use super::branch::Branch;
-use super::latch::Latch;
-use super::node::Node;
+use super::BTree;
+use super::link::Node;
+use super::read::Visit;
+use super::reshape::Structure;
 use crate::engine::Stats;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::memory::words::WORD_BYTES;
+use crossbeam::epoch::{self, Guard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// Times that retired blocks are offered to the epoch, so that all are free if nobody else is pinned.
+const EPOCHS: usize = 4;
+/// Times that the processor is given to others before a pinned thread is waited for no longer.
+const YIELDS: usize = 20_000;
 
 /// Counts of changes of shape.
 #[derive(Debug, Default)]
@@ -33,104 +41,119 @@ impl Counters {
         self.merges.fetch_add(1, Relaxed);
     }
 
-    /// A node took entries of its neighbour.
+    /// Two nodes shared their entries anew.
     pub(super) fn count_borrow(&self) {
         self.borrows.fetch_add(1, Relaxed);
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Totals {
     records: usize,
     live_bytes: usize,
-    memory_bytes: usize,
-    leaf_used_bytes: usize,
-    leaf_page_bytes: usize,
+    used_words: usize,
+    leaf_words: usize,
     leaves: usize,
-    branches: usize,
 }
 
-impl Totals {
-    fn add(&mut self, node: &Node) {
-        self.memory_bytes += node.memory_bytes();
-        match node {
-            Node::Leaf(leaf) => {
-                self.leaves += 1;
-                self.records += leaf.len();
-                self.live_bytes += leaf.live_bytes();
-                self.leaf_used_bytes += leaf.page().used();
-                self.leaf_page_bytes += leaf.page().capacity();
+impl BTree {
+    /// Sums the tree up. O(number of records).
+    pub(super) fn figures(&self) -> Stats {
+        self.free_retired();
+        let guard = epoch::pin();
+        let totals = self.leaf_totals(&guard);
+        let structure = self.structure();
+        let root = self.root.node(&guard);
+        let height = root.page().level() + 1;
+        let branches = branches(root, &structure);
+        drop(structure);
+        let counters = &self.counters;
+        let details = [
+            ("height", height as f64),
+            ("leaves", totals.leaves as f64),
+            ("branches", branches as f64),
+            ("leaf_fill_ratio", totals.used_words as f64 / totals.leaf_words.max(1) as f64),
+            ("node_bytes_mean", (totals.leaf_words * WORD_BYTES) as f64 / totals.leaves.max(1) as f64),
+            ("splits", counters.splits.load(Relaxed) as f64),
+            ("merges", counters.merges.load(Relaxed) as f64),
+            ("borrows", counters.borrows.load(Relaxed) as f64),
+        ];
+        Stats {
+            records: totals.records as u64,
+            live_bytes: Some(totals.live_bytes as u64),
+            memory_bytes: self.slab.held_bytes() + size_of::<Self>() as u64,
+            details: details.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
+        }
+    }
+
+    /// Lets the slab have what was retired, unless somebody else stays pinned.
+    pub(super) fn free_retired(&self) {
+        for _ in 0..EPOCHS {
+            self.slab.flush_retired(&epoch::pin());
+        }
+    }
+
+    /// Waits until what was retired before is free, unless a thread stays pinned for very long.
+    pub(super) fn reclaim(&self) {
+        let passed = Arc::new(AtomicBool::new(false));
+        self.slab.flush_retired(&epoch::pin());
+        {
+            let (guard, passed) = (epoch::pin(), Arc::clone(&passed));
+            guard.defer(move || passed.store(true, Relaxed));
+        }
+        for _ in 0..YIELDS {
+            // Bags are freed in the order they were flushed, so this one comes last.
+            epoch::pin().flush();
+            if passed.load(Relaxed) {
+                break;
             }
-            Node::Branch(_) => self.branches += 1,
+            std::thread::yield_now();
         }
-    }
-}
-
-/// Sums the tree up. O(number of nodes).
-pub(super) fn collect(root: &Latch<Node>, counters: &Counters) -> Stats {
-    let mut totals = Totals::default();
-    let mut from = Vec::new();
-    let height = loop {
-        let mut upper = None;
-        let root = root.shared();
-        let height = usize::from(root.level()) + 1;
-        Walk { from: &from, totals: &mut totals, upper: &mut upper }.node(&root, &[]);
-        drop(root);
-        match upper {
-            Some(next) => from = next,
-            None => break height,
-        }
-    };
-    let fill = totals.leaf_used_bytes as f64 / totals.leaf_page_bytes.max(1) as f64;
-    let details = [
-        ("height", height as f64),
-        ("leaves", totals.leaves as f64),
-        ("branches", totals.branches as f64),
-        ("leaf_fill_ratio", fill),
-        ("splits", counters.splits.load(Relaxed) as f64),
-        ("merges", counters.merges.load(Relaxed) as f64),
-        ("borrows", counters.borrows.load(Relaxed) as f64),
-    ];
-    Stats {
-        records: totals.records as u64,
-        live_bytes: Some(totals.live_bytes as u64),
-        memory_bytes: totals.memory_bytes as u64,
-        details: details.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
-    }
-}
-
-struct Walk<'a> {
-    from: &'a [u8],
-    totals: &'a mut Totals,
-    /// The least key behind the bottom branch; where the next walk starts.
-    upper: &'a mut Option<Vec<u8>>,
-}
-
-impl Walk<'_> {
-    fn node(&mut self, node: &Node, lower: &[u8]) {
-        if lower == self.from {
-            self.totals.add(node);
-        }
-        if let Node::Branch(branch) = node {
-            self.children(branch, lower);
-        }
+        self.free_retired();
     }
 
-    fn children(&mut self, branch: &Branch, lower: &[u8]) {
-        let index = branch.index_of(self.from);
-        if branch.level() == 1 {
-            for index in index..branch.len() {
-                self.totals.add(&branch.child(index).shared());
+    fn leaf_totals(&self, guard: &Guard) -> Totals {
+        let mut totals = Totals::default();
+        // The greatest key counted.
+        let mut last: Option<Vec<u8>> = None;
+        let mut next: Option<Visit<'_>> = None;
+        loop {
+            let leaf = match (next.take(), &last) {
+                (Some(leaf), _) => leaf,
+                (None, Some(key)) => self.leaf_of(guard, key),
+                (None, None) => self.leaf_by(guard, |_| 0),
+            };
+            let page = leaf.node.page();
+            let from = last.as_ref().map_or(0, |key| page.locate(key).map_or_else(|at| at, |at| at + 1));
+            let mut sum = totals.clone();
+            sum.records += page.len().saturating_sub(from);
+            sum.live_bytes += (from..page.len()).map(|index| page.live_bytes(index)).sum::<usize>();
+            sum.leaves += 1;
+            sum.used_words += page.used_words();
+            sum.leaf_words += page.capacity();
+            let greatest = page.len().checked_sub(1).map(|index| page.key(index));
+            let neighbour = leaf.node.next();
+            if !leaf.holds() {
+                continue;
             }
-            return;
+            totals = sum;
+            last = greatest.or(last);
+            match neighbour {
+                Some(node) => next = leaf.go_to_neighbour(node, true),
+                None => return totals,
+            }
         }
-        if index + 1 < branch.len() {
-            branch.copy_separator(index, self.upper.get_or_insert_default());
-        }
-        let child = branch.child(index).shared();
-        match index.checked_sub(1) {
-            Some(left) => self.node(&child, &branch.separator(left)),
-            None => self.node(&child, lower),
+    }
+}
+
+fn branches(node: Node<'_>, structure: &Structure<'_>) -> usize {
+    let page = node.page();
+    match page.level() {
+        0 => 0,
+        1 => 1,
+        _ => {
+            let children = (0..page.len()).filter_map(|index| node.child_fixed(index, structure));
+            1 + children.map(|child| branches(child, structure)).sum::<usize>()
         }
     }
 }

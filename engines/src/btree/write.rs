@@ -1,262 +1,183 @@
-//! The descent of writers.
-//!
-//! 1. Latch the path shared down to the leaf's parent, the leaf exclusively. If the leaf stays within its limits,
-//!    write. That is nearly every write.
-//! 2. Otherwise the shape must change. The descent has noted the lowest branch that *absorbs* the change: one that can take one child
-//!    more (split) or lose one (merge). Release everything and descend again, shared down to the parent of that
-//!    branch, the branch exclusively; below it no latch is needed. Look again, for the tree may have changed meanwhile:
-//!    if no branch down there absorbs the change any more, start over further up; at the root, at the latest, it always can.
-//! 3. A branch may have become too full in bytes, where its entry could not be foreseen (`reshape`): it is split
-//!    by a descent of its own.
+//! Writes: what fits into the leaf is done under the leaf's latch alone.
 //!
 //! # Thread safety / Invariants
-//! See `latch` for the order of latches and why they cannot deadlock. The level of the exclusive latch rises with each new
-//! start, so a write ends after at most as many starts as the tree has levels. Nothing is changed before it is
-//! certain that the change ends within the subtree held exclusively; readers see all of it or nothing.
+//! A writer comes down as a reader does and searches the leaf without the latch; then it turns the version that it read into the
+//! lock, so that what it found still holds. It holds no other latch, waits for nothing while it holds this one, and takes
+//! effect when it gives it back. What needs another shape of the tree is left to `reshape`, with no latch held meanwhile.
 
-use super::branch::Branch;
-use super::latch::Latch;
-use super::leaf::{Attempt, Leaf};
-use super::limits::Limits;
-use super::node::Node;
-use super::reshape::{Reshape, Splitting};
-use super::stats::Counters;
+use super::BTree;
+use super::items::{Edit, Items};
+use super::link::{Large, Node};
+use super::page::{Found, Page, Value, heap_words};
+use super::reshape;
+use crate::memory::words::Word;
+use crate::sync::{Ordering::Relaxed, Wait};
+use crossbeam::epoch::Guard;
 
-/// One record to be written.
+/// What a write does to its key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Write<'a> {
-    /// Its key.
     pub(super) key: &'a [u8],
-    /// Its new value; `None` removes it.
+    /// The new value, or none to delete.
     pub(super) value: Option<&'a [u8]>,
-    /// Whether to write only if the key is there.
-    pub(super) only_existing: bool,
+    /// Whether a key that is not there stays so.
+    pub(super) only_present: bool,
 }
 
 impl<'a> Write<'a> {
     /// Insert or replace.
     pub(super) const fn set(key: &'a [u8], value: &'a [u8]) -> Self {
-        Self { key, value: Some(value), only_existing: false }
+        Self { key, value: Some(value), only_present: false }
     }
 
-    /// Replace.
+    /// Replace if there.
     pub(super) const fn update(key: &'a [u8], value: &'a [u8]) -> Self {
-        Self { key, value: Some(value), only_existing: true }
+        Self { key, value: Some(value), only_present: true }
     }
 
-    /// Remove.
+    /// Remove if there.
     pub(super) const fn delete(key: &'a [u8]) -> Self {
-        Self { key, value: None, only_existing: true }
+        Self { key, value: None, only_present: true }
     }
 }
 
-/// The level that stands for the root, however high it is.
-const ROOT: u8 = u8::MAX;
-
-/// What the descent has learnt of the path: the lowest branches that absorb a change of shape, and whether it ran along the
-/// right edge of the tree.
-#[derive(Clone, Copy)]
-struct Path {
-    absorbs_split: u8,
-    absorbs_merge: u8,
-    rightmost: bool,
+/// A change that was made under the latch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Applied {
+    /// The value in a block of its own that no entry leads to any more.
+    pub(super) dropped: Option<Large>,
 }
 
-impl Path {
-    const START: Self = Self { absorbs_split: ROOT, absorbs_merge: ROOT, rightmost: true };
-
-    /// Notes that the descent goes through the child at `index`.
-    #[inline]
-    fn note(&mut self, branch: &Branch, index: usize, limits: &Limits) {
-        if branch.absorbs_split(limits) {
-            self.absorbs_split = branch.level();
-        }
-        if branch.absorbs_merge(limits) {
-            self.absorbs_merge = branch.level();
-        }
-        self.rightmost &= index + 1 == branch.len();
-    }
-}
-
-/// What a descent is for.
-#[derive(Clone, Copy)]
-enum Task<'a> {
-    /// To write a record.
-    Write(&'a Write<'a>),
-    /// To split the branch above the key at a level, if it is too full.
-    Relieve { key: &'a [u8], level: u8 },
-}
-
-impl<'a> Task<'a> {
-    #[inline]
-    const fn key(&self) -> &'a [u8] {
-        match self {
-            Self::Write(write) => write.key,
-            Self::Relieve { key, .. } => key,
+impl BTree {
+    /// The value as it goes into a page; a long one is copied to a block of its own.
+    pub(super) fn placed<'a>(&self, value: &'a [u8]) -> Value<'a> {
+        if value.len() > self.limits.inline_value_bytes() {
+            Value::Large(Large::create(&self.slab, value))
+        } else {
+            Value::Bytes(value)
         }
     }
-}
 
-/// What a writer works with.
-#[derive(Clone, Copy)]
-pub(super) struct Writer<'a> {
-    /// The tree's root.
-    pub(super) root: &'a Latch<Node>,
-    /// The tree's limits.
-    pub(super) limits: &'a Limits,
-    /// Where changes of shape are counted.
-    pub(super) counters: &'a Counters,
-}
-
-impl Writer<'_> {
-    /// Applies a write. Tells whether the key was there.
-    pub(super) fn write(&self, write: &Write<'_>) -> bool {
-        let mut overfull = Vec::new();
-        let existed = self.run(Task::Write(write), 0, &mut overfull);
-        while let Some(level) = overfull.pop() {
-            self.run(Task::Relieve { key: write.key, level }, level.saturating_add(1), &mut overfull);
-        }
-        existed
-    }
-
-    /// Descends until it is done.
-    #[inline]
-    fn run(&self, task: Task<'_>, mut exclusive_level: u8, overfull: &mut Vec<u8>) -> bool {
+    /// Applies a write; whether the key was there.
+    pub(super) fn write(&self, guard: &Guard, write: &Write<'_>) -> bool {
+        let value = write.value.map(|value| self.placed(value));
+        let wait = Wait::new();
         loop {
-            match self.start(task, exclusive_level, overfull) {
-                Ok(existed) => return existed,
-                Err(level) => exclusive_level = level.max(exclusive_level.saturating_add(1)),
+            let leaf = self.leaf_of(guard, write.key);
+            let at = leaf.node.page().locate(write.key);
+            if at.is_err() && write.only_present {
+                if leaf.holds() {
+                    discard(self, value);
+                    return false;
+                }
+            } else if leaf.node.latch().upgrade(leaf.version) {
+                let edit = Edit { at, key: write.key, value };
+                return match self.apply(leaf.node, &edit) {
+                    Some(applied) => {
+                        // An insert into a leaf that is too empty makes it fuller: at an end of the tree leaves begin so.
+                        let sparse = at.is_ok() && self.is_sparse(leaf.node);
+                        leaf.node.latch().unlock();
+                        self.drop_value(guard, &applied);
+                        if sparse && self.root.node(guard) != leaf.node {
+                            reshape::rebalance(self, guard, write.key);
+                        }
+                        at.is_ok()
+                    }
+                    None => {
+                        leaf.node.latch().unlock_unchanged();
+                        let existed = reshape::write(self, guard, write, value);
+                        if existed.is_none() {
+                            discard(self, value);
+                        }
+                        existed.unwrap_or(false)
+                    }
+                };
             }
+            wait.once();
         }
     }
 
-    /// One descent that latches nodes exclusively from `exclusive_level` down. `Err`: the level that would do.
+    /// Whether a leaf should be joined with a neighbour.
+    pub(super) fn is_sparse(&self, leaf: Node<'_>) -> bool {
+        let page = leaf.page();
+        self.limits.is_underfull(0, page.len(), page.used_words())
+    }
+
+    /// Retires the value that a change left behind. Under no latch.
+    pub(super) fn drop_value(&self, guard: &Guard, applied: &Applied) {
+        if let Some(large) = applied.dropped {
+            large.retire(&self.slab, guard);
+        }
+    }
+
+    /// Makes a change within a leaf whose latch is held. `None`, and nothing is changed, if the leaf has no room for it.
     #[inline]
-    fn start(&self, task: Task<'_>, exclusive_level: u8, overfull: &mut Vec<u8>) -> Result<bool, u8> {
-        let root = self.root.shared();
-        if let Node::Branch(branch) = &*root
-            && branch.level() > exclusive_level
-        {
-            return self.descend(branch, task, exclusive_level, Path::START, overfull);
-        }
-        drop(root);
-        self.apply(&mut self.root.exclusive(), task, true, Path::START, overfull)
-    }
-
-    fn descend(
-        &self,
-        branch: &Branch,
-        task: Task<'_>,
-        exclusive_level: u8,
-        mut path: Path,
-        overfull: &mut Vec<u8>,
-    ) -> Result<bool, u8> {
-        let index = branch.index_of(task.key());
-        path.note(branch, index, self.limits);
-        let child = branch.child(index);
-        if branch.level() - 1 <= exclusive_level {
-            return self.apply(&mut child.exclusive(), task, false, path, overfull);
-        }
-        match &*child.shared() {
-            Node::Branch(branch) => self.descend(branch, task, exclusive_level, path, overfull),
-            Node::Leaf(_) => Err(ROOT),
-        }
-    }
-
-    /// Does the task below a node that is held exclusively, if the change of shape ends there.
-    fn apply(
-        &self,
-        top: &mut Node,
-        task: Task<'_>,
-        is_root: bool,
-        mut path: Path,
-        overfull: &mut Vec<u8>,
-    ) -> Result<bool, u8> {
-        let top_level = top.level();
-        let attempt = self.attempt(top, task, is_root && top_level == 0, &mut path);
-        let absorber = match attempt {
-            Attempt::Done(existed) => return Ok(existed),
-            Attempt::Overflow => path.absorbs_split,
-            Attempt::Underflow => path.absorbs_merge,
-        };
-        if absorber > top_level && !is_root {
-            return Err(absorber);
-        }
-        let mut reshape = Reshape { limits: self.limits, counters: self.counters, overfull };
-        let splitting = match task {
-            Task::Write(Write { key, value: Some(value), .. }) if attempt == Attempt::Overflow => {
-                Splitting::Leaf { key, value, append: path.rightmost }
+    pub(super) fn apply(&self, leaf: Node<'_>, edit: &Edit<'_>) -> Option<Applied> {
+        let page = leaf.page();
+        let dropped = edit.at.ok().and_then(|index| large_at(&page, index));
+        let done = match (edit.at, &edit.value) {
+            (Ok(index), None) => {
+                page.remove(index);
+                true
             }
-            Task::Relieve { key, level } => Splitting::Branch { key, level },
-            Task::Write(write) => {
-                reshape.shrink(top, is_root, write);
-                return Ok(true);
+            (Ok(index), Some(value)) => page.replace(index, value),
+            (Err(_), None) => true,
+            (Err(index), Some(value)) => {
+                if !self.limits.takes_entry(page.len()) {
+                    return None;
+                }
+                page.suffix(edit.key).is_some_and(|suffix| page.insert(index, suffix, value))
             }
         };
-        Ok(reshape.split(top, is_root, &splitting))
-    }
-
-    /// Does the task if it leaves the shape alone, or finds out that it would not.
-    #[inline]
-    fn attempt(&self, top: &mut Node, task: Task<'_>, alone: bool, path: &mut Path) -> Attempt {
-        let mut node = top;
-        loop {
-            match (node, task) {
-                (Node::Leaf(leaf), Task::Write(write)) => return leaf.attempt(write, self.limits, alone),
-                (Node::Leaf(_), Task::Relieve { .. }) => return Attempt::Done(false),
-                (Node::Branch(branch), Task::Relieve { level, .. }) if branch.level() <= level => {
-                    let fits = self.limits.branch_fits(branch.len(), branch.used());
-                    return if fits { Attempt::Done(false) } else { Attempt::Overflow };
-                }
-                (Node::Branch(branch), _) => {
-                    let index = branch.index_of(task.key());
-                    path.note(branch, index, self.limits);
-                    node = branch.child_mut(index);
-                }
-            }
-        }
-    }
-
-    /// Hands the leaf of a key, held exclusively, to `work`, with whether it is the whole tree. `upper` becomes the least key that
-    /// belongs to a later leaf, if there is one.
-    pub(super) fn with_leaf<R>(
-        &self,
-        key: &[u8],
-        upper: &mut Option<Vec<u8>>,
-        work: impl FnOnce(&mut Leaf, bool, Option<&[u8]>) -> R,
-    ) -> Option<R> {
-        *upper = None;
-        let root = self.root.shared();
-        if let Node::Branch(branch) = &*root {
-            return with_leaf_below(branch, key, upper, work);
-        }
-        drop(root);
-        match &mut *self.root.exclusive() {
-            Node::Leaf(leaf) => Some(work(leaf, true, None)),
-            Node::Branch(_) => None,
-        }
+        (done || rewritten(leaf, &page, edit)).then_some(Applied { dropped })
     }
 }
 
-fn with_leaf_below<R>(
-    branch: &Branch,
-    key: &[u8],
-    upper: &mut Option<Vec<u8>>,
-    work: impl FnOnce(&mut Leaf, bool, Option<&[u8]>) -> R,
-) -> Option<R> {
-    let index = branch.index_of(key);
-    if index + 1 < branch.len() {
-        branch.copy_separator(index, upper.get_or_insert_default());
+/// Takes back the block of a value that is not needed.
+fn discard(tree: &BTree, value: Option<Value<'_>>) {
+    if let Some(Value::Large(large)) = value {
+        large.discard(&tree.slab);
     }
-    let child = branch.child(index);
-    if branch.level() == 1 {
-        return match &mut *child.exclusive() {
-            Node::Leaf(leaf) => Some(work(leaf, false, upper.as_deref())),
-            Node::Branch(_) => None,
-        };
+}
+
+fn large_at(page: &Page<'_>, index: usize) -> Option<Large> {
+    match page.value(&page.record(index)) {
+        Some(Found::Large(large)) => Some(large),
+        _ => None,
     }
-    match &*child.shared() {
-        Node::Branch(branch) => with_leaf_below(branch, key, upper, work),
-        Node::Leaf(_) => None,
+}
+
+/// The words of a node, for the holder of its latch.
+pub(super) fn copy_of(node: Node<'_>) -> Vec<Word> {
+    node.words().iter().map(|word| Word::new(word.load(Relaxed))).collect()
+}
+
+/// Writes a leaf anew in place, without garbage and with the prefix that its keys have in common now. `false`, and
+/// nothing is changed, if less than a sixteenth would be left free: then the next write would do the same.
+#[cold]
+fn rewritten(leaf: Node<'_>, page: &Page<'_>, edit: &Edit<'_>) -> bool {
+    let usable = page.capacity() - page.capacity() / 16;
+    let suffix_len = edit.key.len().saturating_sub(page.prefix_len());
+    let added = edit.value.as_ref().map_or(0, |value| heap_words(page.capacity(), suffix_len, value));
+    let gone = edit.at.ok().map_or(0, |index| page.entry_words(index));
+    if page.used_words() + added + 2 > usable + gone {
+        return false;
     }
+    let copy = copy_of(leaf);
+    let page = Page::of(&copy);
+    if let (Some(suffix), Some(value)) = (page.suffix(edit.key), &edit.value) {
+        // The prefix stays, so the other records can be moved as they are.
+        let (Ok(at) | Err(at)) = edit.at;
+        let behind = at + usize::from(edit.at.is_ok());
+        Page::assemble(leaf.words(), [(page, 0..at), (page, behind..page.len())], 0);
+        let inserted = leaf.page().insert(at, suffix, value);
+        debug_assert!(inserted, "the room was checked");
+        return true;
+    }
+    let items = Items::edited(&page, edit);
+    let fits = items.words(0, 0..items.len()) <= usable && items.fit(0, leaf);
+    if fits {
+        items.write(0, 0..items.len(), leaf);
+    }
+    fits
 }

@@ -3,8 +3,13 @@
 //! A random access into memory on 4 KiB pages misses the TLB as well as the caches; on 2 MiB pages it seldom does. Kernels
 //! that follow `madvise` only give huge pages to who asks.
 //!
-//! Thread safety: the hint changes no byte and may be given at any time.
-#![expect(unsafe_code, reason = "one call of madvise")]
+//! A huge page comes at the first touch only, and only if nothing of it was touched before: an allocator that writes into its
+//! blocks before it hands them out, as mimalloc does, gets small pages for ever. So a [`map`] takes them from the kernel itself.
+//!
+//! Thread safety: the hint changes no byte and may be given at any time; what is mapped belongs to the caller.
+#![expect(unsafe_code, reason = "calls of mmap, munmap and madvise")]
+
+use std::ptr::NonNull;
 
 /// Bytes of a huge page on x86-64, and on AArch64 with 4 KiB pages.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -27,3 +32,49 @@ pub(crate) fn advise<T>(slice: &[T]) {
     #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = slice;
 }
+
+/// Memory of [`HUGE_PAGE_BYTES`], aligned to that, not touched yet and of undefined content. `None` if there is no more.
+pub(crate) fn map() -> Option<NonNull<u8>> {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
+        // SAFETY: the kernel chooses the address, so nothing that is mapped is replaced; the ends which are unmapped are
+        // parts of the new mapping that nobody else knows.
+        unsafe {
+            let whole = mmap_anonymous(std::ptr::null_mut(), 2 * HUGE_PAGE_BYTES, access, kind).ok()?;
+            let before = whole.align_offset(HUGE_PAGE_BYTES);
+            let start = whole.byte_add(before);
+            if before > 0 {
+                munmap(whole, before).ok()?;
+            }
+            munmap(start.byte_add(HUGE_PAGE_BYTES), HUGE_PAGE_BYTES - before).ok()?;
+            NonNull::new(start.cast())
+        }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    // SAFETY: the layout has a size.
+    NonNull::new(unsafe { std::alloc::alloc(LAYOUT) })
+}
+
+/// Gives back what [`map`] gave.
+///
+/// # Safety
+/// It was given by [`map`], nobody uses it any more, and nobody gives it back again.
+pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    // SAFETY: by the caller; the kernel refuses only what is not page-aligned.
+    let _refused = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    // SAFETY: by the caller; it was allocated with this layout.
+    unsafe {
+        std::alloc::dealloc(memory.as_ptr(), LAYOUT);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+const LAYOUT: std::alloc::Layout = match std::alloc::Layout::from_size_align(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES)
+{
+    Ok(layout) => layout,
+    Err(_) => panic!("the size is a power of two"),
+};

@@ -62,6 +62,18 @@ const fn value_len(header: u64) -> usize {
     ((header >> VALUE_SHIFT) & ((1 << VALUE_BITS) - 1)) as usize
 }
 
+/// What became of reading the value of a key in one pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Pass {
+    /// It is the record of another key.
+    OtherKey,
+    /// It is the key's, and its value was appended.
+    Whole,
+    /// It is the key's, but its value was being replaced: use [`Record::append_value`].
+    Torn,
+}
+
 /// A look at a record, of all the words of its block. Copying it copies the reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
@@ -88,6 +100,13 @@ impl<'a> Record<'a> {
     #[inline]
     pub(crate) fn of(block: &'a [Word]) -> Self {
         Self { words: block }
+    }
+
+    /// Whether a block that begins with this header holds a record that was not taken out. If so, the block is not freed
+    /// as long as the thread which loaded the header stays pinned.
+    #[inline]
+    pub(crate) const fn is_live(header: u64) -> bool {
+        header & (DEAD | 1 << 63) == 0
     }
 
     /// Words of the record whose block begins with this header.
@@ -184,6 +203,29 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// [`Record::has_key`] and [`Record::append_value`] in one pass, which never waits. `header` is the first word as it
+    /// was loaded when the look was made.
+    #[inline]
+    pub(crate) fn read(&self, header: u64, key: &[u8], out: &mut Vec<u8>) -> Pass {
+        let Some((first, rest)) = self.words.split_first() else { return Pass::OtherKey };
+        let Some((key_words, value_words)) = rest.split_at_checked(words_for(key.len())) else {
+            return Pass::OtherKey;
+        };
+        if key_len(header) != key.len() || !words::equal(key_words, key) {
+            return Pass::OtherKey;
+        }
+        let before = out.len();
+        let appended = words::append(value_words, value_len(header), out);
+        fence(Ordering::Acquire);
+        // Death changes no value.
+        let same = (first.load(Ordering::Relaxed) ^ header) & !DEAD == 0;
+        if appended.is_some() && same && header & LOCKED == 0 {
+            return Pass::Whole;
+        }
+        out.truncate(before);
+        Pass::Torn
+    }
+
     /// Takes the lock of the record; the header as it was.
     fn lock(&self) -> u64 {
         let wait = Wait::new();
@@ -206,6 +248,23 @@ impl<'a> Record<'a> {
     /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
     /// record only.
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
+        self.replace_if(value, |_| true)
+    }
+
+    /// The same, with the bytes of the value that was replaced, so that a sum over all values stays exact; 0 if none was.
+    pub(crate) fn replace_measured(&self, value: &[u8]) -> (Replaced, usize) {
+        let mut replaced_len = 0;
+        let replaced = self.replace_if(value, |len| {
+            replaced_len = len;
+            true
+        });
+        (replaced, replaced_len)
+    }
+
+    /// As [`Record::replace`], if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
+    /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
+    #[inline]
+    pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
         let needed = record_words(self.key_len(), value.len());
         let wasteful = self.words.len() > needed + needed / 8 + 2;
         // Who frees a block tells by the words it needs whether it is a large one.
@@ -217,6 +276,10 @@ impl<'a> Record<'a> {
         if header & DEAD != 0 || header & VERSION_MOST == VERSION_MOST {
             self.set_header(header, Ordering::Release);
             return if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom };
+        }
+        if !allowed(value_len(header)) {
+            self.set_header(header, Ordering::Release);
+            return Replaced::Dead;
         }
         let stored = words::store(self.value_words(header), value);
         debug_assert!(stored, "the room was checked");

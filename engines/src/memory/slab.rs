@@ -640,7 +640,7 @@ impl Slab {
                 regions.unlist(empty);
                 regions.count -= 1;
                 regions.idle_pages -= PAGES;
-                dealloc(empty.as_ptr().cast(), REGION_LAYOUT);
+                huge::unmap(empty.cast());
             }
         }
     }
@@ -704,7 +704,7 @@ impl Drop for Slab {
         }
         for region in self.regions.get_mut().by_idle.iter().flatten() {
             // SAFETY: as above.
-            unsafe { dealloc(region.as_ptr().cast(), REGION_LAYOUT) };
+            unsafe { huge::unmap(region.cast()) };
         }
     }
 }
@@ -716,10 +716,7 @@ impl std::fmt::Debug for Slab {
 }
 
 fn new_region(first: bool) -> NonNull<Region> {
-    // SAFETY: the layout has a size.
-    let Some(region) = NonNull::new(unsafe { alloc(REGION_LAYOUT) }.cast::<Region>()) else {
-        handle_alloc_error(REGION_LAYOUT)
-    };
+    let Some(region) = huge::map().map(NonNull::cast::<Region>) else { handle_alloc_error(REGION_LAYOUT) };
     assert!(region.addr().get() as u64 >> 48 == 0, "addresses of more than 48 bits are not supported");
     if !first {
         // SAFETY: the bytes of the region as uninitialised ones; only the address is used.

@@ -30,7 +30,17 @@ pub(crate) const fn words_for(bytes: usize) -> usize {
 /// The last word of some bytes: fewer than eight, the rest zero.
 #[inline]
 fn partial(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // Two halves that overlap where there are fewer than eight bytes.
+        let above = (bytes.len() - size_of::<u32>()) * 8;
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << above;
+    }
+    match *bytes {
+        [a, b, c] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => u64::from(a),
+        _ => 0,
+    }
 }
 
 /// The lowest `bytes` bytes of a word.

@@ -9,6 +9,7 @@ use super::planner::narrow;
 use super::size;
 use super::spec::{EngineList, EngineSpec, OptionsSpec, Spec};
 use engines::entry::{Entry, Kind, OpenOptions};
+use engines::registry::missing_feature;
 use engines::{Capabilities, Durability};
 use std::collections::BTreeSet;
 
@@ -258,6 +259,12 @@ fn find<'a>(name: &str, place: Place, engines: &[&'a Entry]) -> Result<&'a Entry
     }
     if name == "all" {
         return Err(Diagnostic::new(place, "'all' stands alone, as engines: all; it is not one of a list"));
+    }
+    if let Some(feature) = missing_feature(name) {
+        let message =
+            format!("engine {} is not built in: it needs the cargo feature '{feature}'", quote(name));
+        return Err(Diagnostic::new(place, message)
+            .hint(format!("build with it, as in `cargo run --release --features {feature} -- run …`")));
     }
     let names = || engines.iter().map(|entry| entry.name);
     let message = format!("unknown engine {}{}", quote(name), suggestion(name, names()));

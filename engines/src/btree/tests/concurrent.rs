@@ -192,7 +192,7 @@ fn writers_on_one_key_leave_one_of_their_values() {
                                 if tree.delete(&key).unwrap() == Existence::Present {
                                     existed.fetch_add(1, Relaxed);
                                 }
-                            } else if !tree.writer().write(&Write::set(&key, &[thread as u8; 40])) {
+                            } else if !tree.write(&epoch::pin(), &Write::set(&key, &[thread as u8; 40])) {
                                 inserted.fetch_add(1, Relaxed);
                             }
                             if tree.get(&key, &mut value).unwrap() {

@@ -12,6 +12,7 @@ use crate::testing::within;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// How long a test may take on a busy machine before it counts as hung.

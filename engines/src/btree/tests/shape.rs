@@ -1,8 +1,6 @@
 //! Deep trees grow and vanish, nodes keep their fill, broken trees are found out.
 
 use super::*;
-use crate::btree::branch::{Branch, Child};
-use crate::btree::page::{Page, Value};
 
 const RECORDS: u32 = 2_000;
 
@@ -116,36 +114,6 @@ fn splits_and_merges_do_not_alternate() {
     });
 }
 
-fn leaf(keys: &[&str]) -> Child {
-    let records = keys.iter().map(|key| (key.as_bytes(), Value::Inline(b"")));
-    Box::new(Latch::new(Node::Leaf(Leaf::from_parts(Page::build(records, 0, 128), Vec::new()))))
-}
-
-fn branch(level: u8, separators: &[&str], children: Vec<Child>) -> Node {
-    let page = Page::build(separators.iter().map(|key| (key.as_bytes(), Value::Inline(b""))), 0, 128);
-    Node::Branch(Branch::from_parts(level, page, children))
-}
-
-#[test]
-fn a_broken_tree_is_found_out() {
-    let verdict = |root: Node| {
-        let mut tree = with_order(3);
-        tree.root = Latch::new(root);
-        tree.validate().map_err(|error| error.to_string())
-    };
-    let broken = |root: Node| verdict(root).unwrap_err();
-    assert!(verdict(branch(1, &["c"], vec![leaf(&["a", "b"]), leaf(&["c"])])).is_ok());
-    assert!(broken(branch(1, &["c"], vec![leaf(&["a", "c"]), leaf(&["d"])])).contains("/0: the last key"));
-    assert!(broken(branch(1, &["c"], vec![leaf(&["a"]), leaf(&["b"])])).contains("/1: the first key"));
-    assert!(broken(branch(1, &["c"], vec![leaf(&["a"]), leaf(&[])])).contains("/1: 0 records are too few"));
-    assert!(broken(branch(1, &[], vec![leaf(&["a"])])).contains("1 children are too few"));
-    assert!(broken(branch(1, &["b", "c"], vec![leaf(&["a"]), leaf(&["b"])])).contains("2 separators"));
-    assert!(broken(branch(2, &["b"], vec![leaf(&["a"]), leaf(&["b"])])).contains("level 0 where 1 is due"));
-    let children = || ["a", "b", "c", "d"].map(|key| leaf(&[key])).into();
-    assert!(broken(branch(1, &["b", "c", "d"], children())).contains("4 children"));
-    assert!(broken(branch(1, &["b"], vec![leaf(&["a"]), leaf(&["b", "c", "d", "e"])])).contains("too full"));
-}
-
 #[test]
 fn a_branch_that_loses_its_prefix_is_split() {
     within(LIMIT, "a branch that loses its prefix is split", || {
@@ -164,33 +132,6 @@ fn a_branch_that_loses_its_prefix_is_split() {
                 }
                 assert_same(&tree, &model);
             }
-        }
-    });
-}
-
-/// Leaves, branches and bytes by a plain walk.
-fn walk(node: &Node, sums: &mut (f64, f64, u64)) {
-    sums.2 += node.memory_bytes() as u64;
-    match node {
-        Node::Leaf(_) => sums.0 += 1.0,
-        Node::Branch(branch) => {
-            sums.1 += 1.0;
-            (0..branch.len()).for_each(|index| walk(&branch.child(index).shared(), sums));
-        }
-    }
-}
-
-#[test]
-fn figures_agree_with_a_plain_walk() {
-    within(LIMIT, "figures agree with a plain walk", || {
-        for (name, tree) in trees() {
-            for n in 0..3_000_u32 {
-                tree.set(&n.wrapping_mul(2_654_435_761).to_be_bytes(), &vec![0; n as usize % 200]).unwrap();
-            }
-            let mut sums = (0.0, 0.0, 0);
-            walk(&tree.root.shared(), &mut sums);
-            let figures = (detail(&tree, "leaves"), detail(&tree, "branches"), tree.stats().memory_bytes);
-            assert_eq!(figures, sums, "{name}");
         }
     });
 }
