@@ -56,6 +56,8 @@ pub mod registry;
 pub mod testing;
 
 #[cfg(not(loom))]
+pub use memory::huge::mapped_bytes;
+#[cfg(not(loom))]
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,
 };

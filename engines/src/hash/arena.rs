@@ -37,8 +37,10 @@ const LINE_WORDS: usize = SLOTS + 1;
 pub(super) const LINE_BYTES: usize = LINE_WORDS * WORD_BYTES;
 /// Lines of the largest segment that an entry can tell, which leaves bit 63 clear.
 pub(super) const LINES_MOST: usize = (1 << 15) - 1;
+/// Bits of the path that a node consumes.
+pub(super) const NODE_BITS: u32 = 6;
 /// Entries of a node.
-pub(super) const FAN_OUT: usize = 64;
+pub(super) const FAN_OUT: usize = 1 << NODE_BITS;
 const NODE_WORDS: usize = 2 * FAN_OUT;
 /// Bytes of a node.
 pub(super) const NODE_BYTES: usize = NODE_WORDS * WORD_BYTES;
@@ -230,6 +232,22 @@ impl Root {
             entries: array::from_fn(|_| EntryWord(Word::new(entry.word))),
             counts: array::from_fn(|_| Word::new(0)),
         })
+    }
+
+    /// Asks for what a search on `path` looks at next, where `home` tells the line in a segment of so many lines. Needs no
+    /// pin, because it follows nothing.
+    #[inline]
+    pub(super) fn prefetch(&self, path: u64, home: impl FnOnce(usize) -> usize) {
+        let index = (path >> (u64::BITS - NODE_BITS)) as usize;
+        let Some(entry) = self.0.entries.get(index) else { return };
+        let word = entry.0.load(Ordering::Relaxed);
+        let (address, lines) = ((word & ADDRESS) as *const u8, (word >> HIGH_SHIFT) as usize);
+        if lines == 0 {
+            let index = (path << NODE_BITS >> (u64::BITS - NODE_BITS)) as usize;
+            prefetch::line(address.wrapping_add(index * WORD_BYTES));
+        } else {
+            prefetch::line(address.wrapping_add(home(lines) * LINE_BYTES));
+        }
     }
 
     /// Its node.

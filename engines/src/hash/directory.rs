@@ -10,13 +10,11 @@
 //! Thread safety: searches walk among writes and need no latch: segments and nodes that were taken out stay as they were until
 //! no pinned thread can look at them, and what such a thread finds there was so after it began. Counts belong to writers.
 
-use super::arena::{Entry, FAN_OUT, Node, Root, Target};
+use super::arena::{Entry, FAN_OUT, NODE_BITS, Node, Root, Target};
 use super::segment::Segment;
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 
-/// Bits that a node consumes.
-pub(super) const NODE_BITS: u32 = FAN_OUT.trailing_zeros();
 /// Levels that a walk follows at most; deeper than there are bits of a path.
 const LEVELS_MOST: usize = 11;
 

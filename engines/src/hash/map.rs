@@ -93,6 +93,16 @@ impl Hash {
         self.shards.get(hash.shard(self.common.shard_bits))
     }
 
+    /// The hash of a key, what it leads to being asked for, and a pin.
+    #[inline]
+    fn begin(&self, key: &[u8]) -> (KeyHash, Guard) {
+        let hash = self.common.hasher.hash(key);
+        if let Some(shard) = self.shard(hash) {
+            shard.prefetch(&self.common, hash);
+        }
+        (hash, epoch::pin())
+    }
+
     fn latch<'g>(&'g self, hash: KeyHash, pin: &'g Guard) -> Result<Latched<'g, 'g>> {
         let shard = self.shard(hash).ok_or_else(|| broken("a hash without a shard"))?;
         Ok(shard.latch(&self.common, pin))
@@ -163,8 +173,7 @@ impl Direct for Hash {
     #[inline]
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         CAPABILITIES.check_record(key, value)?;
-        let hash = self.common.hasher.hash(key);
-        let pin = epoch::pin();
+        let (hash, pin) = self.begin(key);
         if let Some(shard) = self.shard(hash)
             && shard.replace_in_place(&self.common, hash, key, value, &pin) == InPlace::Done
         {
@@ -179,8 +188,7 @@ impl Direct for Hash {
     #[inline]
     fn update(&self, key: &[u8], value: &[u8]) -> Result<bool> {
         CAPABILITIES.check_record(key, value)?;
-        let hash = self.common.hasher.hash(key);
-        let pin = epoch::pin();
+        let (hash, pin) = self.begin(key);
         if let Some(shard) = self.shard(hash) {
             match shard.replace_in_place(&self.common, hash, key, value, &pin) {
                 InPlace::Done => return Ok(true),
@@ -197,8 +205,7 @@ impl Direct for Hash {
 
     fn delete(&self, key: &[u8]) -> Result<Existence> {
         CAPABILITIES.check_key(key)?;
-        let hash = self.common.hasher.hash(key);
-        let pin = epoch::pin();
+        let (hash, pin) = self.begin(key);
         let present = self.latch(hash, &pin)?.delete(hash, key);
         if present {
             self.tidy(&pin);

@@ -36,6 +36,7 @@ impl Hash {
     pub(super) fn read(&self, key: &[u8], value: &mut Vec<u8>) -> bool {
         let hash = self.common().hasher.hash(key);
         let Some(shard) = self.shard(hash) else { return false };
+        shard.prefetch(self.common(), hash);
         let pin = epoch::pin();
         let Some(version) = shard.batches.read() else { return false };
         let present = shard.read(self.common(), hash, key, value, &pin);

@@ -16,8 +16,8 @@
     reason = "what was taken out of the table is retired, which asks for a proof at each place"
 )]
 
-use super::arena::{Arena, Entry, LINE_BYTES, LINES_MOST, NODE_BYTES, Root, Slot};
-use super::directory::{NODE_BITS, Place, place_of, segment_of};
+use super::arena::{Arena, Entry, LINE_BYTES, LINES_MOST, NODE_BITS, NODE_BYTES, Root, Slot};
+use super::directory::{Place, place_of, segment_of};
 use super::hasher::{KeyHash, KeyHasher, TAG_BITS, tag};
 use super::options::HashOptions;
 use super::segment::{Found, Segment, Wanted};
@@ -202,6 +202,13 @@ impl Shard {
         pin: &'g Guard,
     ) -> Option<Segment<'g>> {
         segment_of(&self.root, hash.path(common.shard_bits), pin)
+    }
+
+    /// Asks for the line where a search begins. A pin is a full barrier, which no later load may overtake; so who asks before
+    /// it lets this miss, and with it the next operation's, overlap with those that are still under way.
+    #[inline]
+    pub(super) fn prefetch(&self, common: &Common, hash: KeyHash) {
+        self.root.prefetch(hash.path(common.shard_bits), |lines| hash.home(lines));
     }
 
     /// The record of a key. Takes no latch.

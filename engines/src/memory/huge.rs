@@ -10,6 +10,19 @@
 #![expect(unsafe_code, reason = "calls of mmap, munmap and madvise")]
 
 use std::ptr::NonNull;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes of all mappings.
+#[cfg(not(loom))]
+static MAPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that engines of this process hold from the kernel directly, beside what they asked of the allocator: who counts the
+/// allocator's bytes adds these.
+#[cfg(not(loom))]
+pub fn mapped_bytes() -> u64 {
+    MAPPED.load(Ordering::Relaxed)
+}
 
 /// Bytes of a huge page on x86-64, and on AArch64 with 4 KiB pages.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -49,6 +62,7 @@ pub(crate) fn map() -> Option<NonNull<u8>> {
                 munmap(whole, before).ok()?;
             }
             munmap(start.byte_add(HUGE_PAGE_BYTES), HUGE_PAGE_BYTES - before).ok()?;
+            MAPPED.fetch_add(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
             NonNull::new(start.cast())
         }
     }
@@ -64,7 +78,11 @@ pub(crate) fn map() -> Option<NonNull<u8>> {
 pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
     #[cfg(all(target_os = "linux", not(miri)))]
     // SAFETY: by the caller; the kernel refuses only what is not page-aligned.
-    let _refused = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
+    let unmapped = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if unmapped.is_ok() {
+        MAPPED.fetch_sub(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
+    }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     // SAFETY: by the caller; it was allocated with this layout.
     unsafe {

@@ -4,6 +4,8 @@
 //! nothing that only our interface needs and the crate would have to pay for: no counters beside the crate's own, no
 //! copies but the one a read delivers. What a crate cannot do is said in its capabilities, never papered over. Versions,
 //! settings and what each cannot promise are in `engines/docs/peers.md`.
+//!
+//! Thread safety: that of each crate, as its file says; nothing is shared here.
 
 mod crossbeam_skiplist;
 mod dashmap;

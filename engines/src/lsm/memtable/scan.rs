@@ -93,13 +93,14 @@ impl Memtable {
                 (true, _, Bound::Excluded(key)) => Target::Below(key),
             };
             let place = self.tree.place(target, guard);
-            // The tighter of the bounds of range and leaf.
-            let from = place.low.filter(|low| !range.reverse || range.reaches_down_to(low));
-            let to = place.high.filter(|high| range.reverse || range.reaches_up_to(high));
+            // Where the range ends in this leaf; otherwise all of the leaf's keys on that side belong to it. If one was put there by who
+            // found other bounds in the tree, that was after this view was opened, and the view passes it by.
+            let from = place.low.filter(|low| range.reaches_down_to(low) && !at_bound(lower, low));
+            let to = place.high.filter(|high| range.reaches_up_to(high));
             let (own_lower, own_upper) = if range.reverse {
-                (from.map_or(lower, Bound::Included), upper)
+                (from.map_or(lower, |_| Bound::Unbounded), upper)
             } else {
-                (lower, to.map_or(upper, Bound::Excluded))
+                (lower, to.map_or(upper, |_| Bound::Unbounded))
             };
             entries.clear();
             let most = if range.reverse { usize::MAX } else { range.limit - chunk.len().min(range.limit) };
@@ -240,6 +241,11 @@ impl VersionsGuard<'_> {
             record = Record::at(older, &self.guard);
         }
     }
+}
+
+/// Whether a bound lets nothing below `key` in.
+fn at_bound(lower: Bound<&[u8]>, key: &[u8]) -> bool {
+    matches!(lower, Bound::Included(low) | Bound::Excluded(low) if low >= key)
 }
 
 /// A bound of a range, where there is one.
