@@ -142,7 +142,7 @@ fn a_leak_of_one_node_a_cycle_is_seen() {
     assert!(grown > SLACK_BYTES as isize, "{grown} bytes only");
 }
 
-const RECORDS: usize = 200_000;
+const RECORDS: usize = 1_000_000;
 
 fn shuffled(random: &mut SmallRng) -> Vec<u32> {
     let mut order: Vec<u32> = (0..RECORDS as u32).collect();

@@ -24,6 +24,18 @@ pub fn mapped_bytes() -> u64 {
     MAPPED.load(Ordering::Relaxed)
 }
 
+/// Notes a mapping that somebody else made.
+#[cfg(not(loom))]
+pub(crate) fn count_mapped(bytes: usize) {
+    MAPPED.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
+/// Notes that such a mapping, or a part of it, is gone.
+#[cfg(not(loom))]
+pub(crate) fn count_unmapped(bytes: usize) {
+    MAPPED.fetch_sub(bytes as u64, Ordering::Relaxed);
+}
+
 /// Bytes of a huge page on x86-64, and on AArch64 with 4 KiB pages.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
@@ -62,7 +74,7 @@ pub(crate) fn map() -> Option<NonNull<u8>> {
                 munmap(whole, before).ok()?;
             }
             munmap(start.byte_add(HUGE_PAGE_BYTES), HUGE_PAGE_BYTES - before).ok()?;
-            MAPPED.fetch_add(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
+            count_mapped(HUGE_PAGE_BYTES);
             NonNull::new(start.cast())
         }
     }
@@ -81,7 +93,7 @@ pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
     let unmapped = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
     #[cfg(all(target_os = "linux", not(miri)))]
     if unmapped.is_ok() {
-        MAPPED.fetch_sub(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
+        count_unmapped(HUGE_PAGE_BYTES);
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     // SAFETY: by the caller; it was allocated with this layout.
