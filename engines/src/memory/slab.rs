@@ -249,7 +249,10 @@ impl Slab {
     /// Words that a block for `words` words really has.
     #[inline]
     pub(crate) fn capacity(words: usize) -> usize {
-        CLASS_OF.get(words).and_then(|class| CLASS_WORDS.get(*class as usize)).map_or(words, |words| *words as usize)
+        CLASS_OF
+            .get(words)
+            .and_then(|class| CLASS_WORDS.get(*class as usize))
+            .map_or(words, |words| *words as usize)
     }
 
     /// Words that this block really has, `words` being what its user needs of it now: for small blocks any number up to
@@ -313,7 +316,9 @@ impl Slab {
     fn allocate_large(&self, words: usize) -> Block {
         let layout = large_layout(words);
         // SAFETY: the layout has a size: large blocks have more than SMALL_WORDS_MOST words.
-        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else { handle_alloc_error(layout) };
+        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else {
+            handle_alloc_error(layout)
+        };
         assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
         self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
         self.large.lock().insert(block.address(), words);

@@ -7,7 +7,10 @@
 //!
 //! Thread safety: every access is a relaxed atomic one; order comes from the latch around it. Two writers of one
 //! word must exclude each other, because a part of a word is written as load, change and store.
-#![expect(unsafe_code, reason = "bytes are written into the spare room of a vector, checked once instead of at each word")]
+#![expect(
+    unsafe_code,
+    reason = "bytes are written into the spare room of a vector, checked once instead of at each word"
+)]
 
 use crate::sync::{AtomicU64, Ordering};
 use std::cmp;
