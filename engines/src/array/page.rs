@@ -131,8 +131,8 @@ impl Page {
             let start = self.outside.len();
             record.append_key(&mut self.outside);
             let key_end = self.outside.len();
-            if !keys_only {
-                record.append_value(&mut self.outside);
+            if !keys_only && !record.append_value(&mut self.outside) {
+                return None;
             }
             self.outside_ends.push(Outside { index, start, key_end, end: self.outside.len() });
         }

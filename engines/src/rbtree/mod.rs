@@ -225,6 +225,10 @@ impl Engine for RbTree {
     /// readers go on.
     fn compact(&self) -> Result<()> {
         self.edit(|edit| edit.compact());
+        // What was moved away from is free when every thread that was pinned meanwhile has gone on.
+        self.tree.records.reclaim();
+        self.edit(|edit| edit.flush_retired());
+        self.tree.records.reclaim();
         Ok(())
     }
 

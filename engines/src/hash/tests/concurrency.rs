@@ -170,7 +170,7 @@ fn readers_see_whole_values_and_miss_nothing_that_stays() {
                     let mut stay = 0;
                     let mut visit = |key: &[u8], value: &[u8]| {
                         assert_marked(key, value);
-                        stay += u32::from(key[3] % 4 == 0);
+                        stay += u32::from(key[3].is_multiple_of(4));
                         ControlFlow::Continue(())
                     };
                     table.for_each(&mut visit).expect("no error");
@@ -184,7 +184,7 @@ fn readers_see_whole_values_and_miss_nothing_that_stays() {
         if !cfg!(miri) {
             for figure in ["splits", "merges", "relocated_records"] {
                 let least = if figure == "relocated_records" { 20.0 } else { 200.0 };
-            assert!(detail(&table, figure) > least, "{figure}: {}", detail(&table, figure));
+                assert!(detail(&table, figure) > least, "{figure}: {}", detail(&table, figure));
             }
         }
     });

@@ -176,10 +176,10 @@ fn growing_and_shrinking_move_a_bounded_number_of_entries() {
             assert!(left <= 14.0 * shards as f64 * 10.0, "{left}");
             // The counters prove the bounds, and that they count.
             let moved = detail(&table, "moved_per_operation_max_entries");
-            assert!(moved >= 6.0 && moved <= f64::from(most), "{moved}");
+            assert!((6.0..=f64::from(most)).contains(&moved), "{moved}");
             assert!(moved <= ENTRIES_MOVED_MOST as f64);
             let zeroed = detail(&table, "zeroed_per_operation_max_bytes");
-            assert!(zeroed >= 64.0 && zeroed <= 64.0 * 1024.0, "{zeroed}");
+            assert!((64.0..=64.0 * 1024.0).contains(&zeroed), "{zeroed}");
             assert_eq!(records(&table).len(), 10);
             table.validate().expect("invariants hold");
         }

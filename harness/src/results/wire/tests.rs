@@ -119,7 +119,7 @@ fn contradictions_are_refused() {
             let stage = sweep.memory[0].stages[1];
             sweep.memory[4].stages.push(stage);
         }),
-        ("its stages", |sweep| drop(sweep.memory[0].stages.pop())),
+        ("its stages", |sweep| _ = sweep.memory[0].stages.pop()),
         ("no stages", |sweep| sweep.memory[0].stages.clear()),
         ("another", |sweep| sweep.memory[0].cell = 2),
         ("appears twice", |sweep| sweep.memory.push(sweep.memory[0].clone())),
