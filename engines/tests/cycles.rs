@@ -6,7 +6,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "the code of a test panics where something is not as it must be, and prints what it measured"
 )]
 
