@@ -61,4 +61,4 @@ pub use engine::{
 #[cfg(not(loom))]
 pub use error::{Error, Result};
 #[cfg(not(loom))]
-pub use memory::huge::mapped_bytes;
+pub use memory::huge::{mapped_bytes, mapped_peak_bytes, restart_mapped_peak};

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes of all mappings.
 #[cfg(not(loom))]
 static MAPPED: AtomicU64 = AtomicU64::new(0);
+#[cfg(not(loom))]
+static MAPPED_PEAK: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes that engines of this process hold from the kernel directly, beside what they asked of the allocator: who counts the
 /// allocator's bytes adds these.
@@ -24,13 +26,26 @@ pub fn mapped_bytes() -> u64 {
     MAPPED.load(Ordering::Relaxed)
 }
 
-/// Notes a mapping that somebody else made.
+/// The most there were since the process began or [`restart_mapped_peak`].
 #[cfg(not(loom))]
-pub(crate) fn count_mapped(bytes: usize) {
-    MAPPED.fetch_add(bytes as u64, Ordering::Relaxed);
+pub fn mapped_peak_bytes() -> u64 {
+    MAPPED_PEAK.load(Ordering::Relaxed)
 }
 
-/// Notes that such a mapping, or a part of it, is gone.
+/// Forgets the peak: it is what is mapped now.
+#[cfg(not(loom))]
+pub fn restart_mapped_peak() {
+    MAPPED_PEAK.store(mapped_bytes(), Ordering::Relaxed);
+}
+
+/// Notes a mapping.
+#[cfg(not(loom))]
+pub(crate) fn count_mapped(bytes: usize) {
+    let now = MAPPED.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+    MAPPED_PEAK.fetch_max(now, Ordering::Relaxed);
+}
+
+/// Notes that a mapping is gone.
 #[cfg(not(loom))]
 pub(crate) fn count_unmapped(bytes: usize) {
     MAPPED.fetch_sub(bytes as u64, Ordering::Relaxed);

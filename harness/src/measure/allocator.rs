@@ -129,14 +129,21 @@ pub fn start_counting() {
     IS_COUNTING.store(true, Relaxed);
 }
 
-/// What is live now; nothing unless counting was started.
+/// What is live now, with what engines mapped from the kernel themselves; nothing of the allocator's unless counting was started.
 pub fn counted() -> Counted {
-    LIVE.counted()
+    let live = LIVE.counted();
+    Counted {
+        bytes: live.bytes + engines::mapped_bytes().cast_signed(),
+        // Both peaks need not have been at the same time: this is a bound from above.
+        peak_bytes: live.peak_bytes + engines::mapped_peak_bytes().cast_signed(),
+        ..live
+    }
 }
 
 /// Forgets the peak: it is what is live now.
 pub fn restart_peak() {
     LIVE.peak_bytes.store(LIVE.bytes.load(Relaxed), Relaxed);
+    engines::restart_mapped_peak();
 }
 
 /// Makes the allocator give free memory back to the system: the calling thread's, and that of threads that have ended.

@@ -8,7 +8,6 @@
 
 use super::entries::Entries;
 use crate::workload::operation::{Block, Operation, OperationKind};
-use crate::workload::plan::LatencyMode;
 use crate::workload::value;
 use engines::clock::{Clock, Ticks};
 use engines::{Existence, GetBuffer, ScanRange, Session};
@@ -35,13 +34,21 @@ pub struct ScanMode {
     pub keys_only: bool,
 }
 
+/// Which operations are timed on their own, and how.
+#[derive(Clone, Copy, Debug)]
+pub enum Timing {
+    /// One in this many, from a reading of the clock before it to one after it.
+    OneIn(u32),
+    /// Every one, from the end of the one before it: half as many readings, and none goes unseen.
+    InARow,
+}
+
 /// The buffers and settings of the timed section.
 #[derive(Debug)]
 pub struct Executor {
     clock: Clock,
     scan_mode: ScanMode,
-    /// One operation in this many is timed on its own.
-    every: u32,
+    timing: Timing,
     /// Operations until the next that is timed.
     until_timed: u32,
     /// Whether flagged answers are kept; if not, there are no buffers for them.
@@ -74,15 +81,11 @@ pub struct Span {
 
 impl Executor {
     /// An executor; `keeps` tells whether flagged answers are kept for comparison.
-    pub fn new(clock: Clock, latency: LatencyMode, scan_mode: ScanMode, keeps: bool) -> Self {
-        let every = match latency {
-            LatencyMode::All => 1,
-            LatencyMode::Sampled(every) => every.max(1),
-        };
+    pub fn new(clock: Clock, timing: Timing, scan_mode: ScanMode, keeps: bool) -> Self {
         Self {
             clock,
             scan_mode,
-            every,
+            timing,
             until_timed: 0,
             keeps,
             outcomes: Vec::new(),
@@ -128,22 +131,27 @@ impl Executor {
             records_got: 0,
             bytes_returned: 0,
         };
-        let (clock, every) = (self.clock, self.every);
+        let clock = self.clock;
         let mut until_timed = self.until_timed;
         let slots = self.outcomes.iter_mut().zip(&mut self.ticks);
-        let start = clock.now();
-        for (operation, (outcome, ticks)) in operations.iter().zip(slots) {
-            if until_timed == 0 {
-                until_timed = every;
-                let from = clock.now();
-                *outcome = hands.perform(operation);
-                *ticks = clock.now().saturating_sub(from).max(1);
-            } else {
-                *outcome = hands.perform(operation);
+        let (start, end) = match self.timing {
+            Timing::InARow => hands.perform_in_a_row(&operations, slots, clock),
+            Timing::OneIn(every) => {
+                let start = clock.now();
+                for (operation, (outcome, ticks)) in operations.iter().zip(slots) {
+                    if until_timed == 0 {
+                        until_timed = every.max(1);
+                        let from = clock.now();
+                        *outcome = hands.perform(operation);
+                        *ticks = clock.now().saturating_sub(from).max(1);
+                    } else {
+                        *outcome = hands.perform(operation);
+                    }
+                    until_timed -= 1;
+                }
+                (start, clock.now())
             }
-            until_timed -= 1;
-        }
-        let end = clock.now();
+        };
         self.records_scanned = hands.records_scanned;
         self.records_got = hands.records_got;
         self.bytes_returned = hands.bytes_returned;
@@ -260,6 +268,25 @@ impl<'a> Hands<'a> {
     #[inline(always)]
     fn key(&self, operation: &Operation) -> &'a [u8] {
         bytes_of(self.keys, operation.key_start, operation.key_len)
+    }
+
+    /// Performs all operations, each timed from the end of the one before. Returns the first and the last reading.
+    #[inline(never)]
+    fn perform_in_a_row<'b>(
+        &mut self,
+        operations: &[Operation],
+        slots: impl Iterator<Item = (&'b mut Outcome, &'b mut Ticks)>,
+        clock: Clock,
+    ) -> (Ticks, Ticks) {
+        let start = clock.now();
+        let mut before = start;
+        for (operation, (outcome, ticks)) in operations.iter().zip(slots) {
+            *outcome = self.perform(operation);
+            let now = clock.now();
+            *ticks = now.saturating_sub(before).max(1);
+            before = now;
+        }
+        (start, before)
     }
 
     #[inline(always)]

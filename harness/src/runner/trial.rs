@@ -1,6 +1,6 @@
 //! One trial, from the empty engine to the last record read back. Runs in a process of its own.
 
-use super::executor::ScanMode;
+use super::executor::{ScanMode, Timing};
 use super::job::Job;
 use super::judge::{Judge, KeyBounds, Looks};
 use super::phase::{self, Ended, Task};
@@ -98,6 +98,10 @@ impl Course<'_> {
         let retains_data = self.engine.capabilities().retains_data;
         let bounds = self.load(looks, trial)?;
         let mut executed = Vec::with_capacity(self.plan.phases.len());
+        let timing = match self.plan.latency {
+            LatencyMode::All => Timing::OneIn(1),
+            LatencyMode::Sampled(one_in) => Timing::OneIn(one_in),
+        };
         for (index, planned) in self.plan.phases.iter().enumerate() {
             let mut streams: Vec<OperationStream> = (0..self.cell.threads)
                 .map(|worker| OperationStream::phase(&endless, index, worker, self.cell.threads))
@@ -111,7 +115,7 @@ impl Course<'_> {
                 kinds: &kinds,
                 warmup: self.plan.warmup,
                 bound: planned.bound,
-                latency: self.plan.latency,
+                timing,
                 ..self.task(judge)
             };
             self.finish(phase::run(&task, &mut streams), trial)?;
@@ -154,7 +158,7 @@ impl Course<'_> {
             clock: self.clock,
             counters: self.counters,
             // Its longest insert is the pause that growing costs, and a sample would miss it.
-            latency: LatencyMode::All,
+            timing: Timing::InARow,
             kinds: &[OperationKind::Insert],
             warmup: Duration::ZERO,
             bound: Bound::Operations(self.plan.records),

@@ -285,7 +285,7 @@ fn multigets() {
 #[test]
 fn memory_trials() {
     refused_line("memory: some", "2:9: memory is 'none' or a mapping, as { compact: true }, not 'some'");
-    refused_line("memory:", "2:1: memory is 'none' or a mapping, as { compact: true }, not nothing");
+    refused_line("memory:", "2:7: memory is 'none' or a mapping, as { compact: true }, not nothing");
     refused_line("memory: { compct: true }", "2:11: unknown field 'compct'; did you mean 'compact'?");
     refused_line("memory: { threads: 0 }", "2:20: 'threads' must be 1 to 1,024, not 0");
     refused_line("memory: { overwrite: { passes: 0 } }", "2:32: 'passes' must be 1 to 100, not 0");
