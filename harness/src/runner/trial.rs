@@ -7,7 +7,7 @@ use super::phase::{self, Ended, Task};
 use super::progress::{Counters, reporting};
 use super::settle::settle;
 use super::verify::Subject;
-use crate::measure::resources;
+use crate::measure::{allocator, resources};
 use crate::results::model::{LOAD_PHASE, Trial};
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::{Bound, CellPlan, LatencyMode, PhasePlan, Plan};
@@ -146,6 +146,8 @@ impl Course<'_> {
         let bounds = ended.bounds.clone();
         drop(streams);
         self.finish(ended, trial)?;
+        // What the workers' threads gave back to the allocator is not the engine's.
+        allocator::collect();
         trial.memory.rss_loaded_bytes = resources::rss_bytes();
         Ok(bounds)
     }
