@@ -6,7 +6,7 @@
 //!
 //! Invariants
 //! - Key and key length never change while the record can be reached.
-//! - The version is raised with every replaced value. It does not wrap: when it is used up, [`Record::replace`] says
+//! - The version is raised with every replaced value. It does not wrap: when it is used up, `Record::replace` says
 //!   [`Replaced::NoRoom`], and the writer exchanges the record for a new block. Readers are pinned, so the block cannot
 //!   have become another record while they look at it.
 //! - The header is stored last when a record is made, with release order, so that who loads it with acquire order finds
@@ -262,7 +262,7 @@ impl<'a> Record<'a> {
         (replaced, replaced_len)
     }
 
-    /// As [`Record::replace`], if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
+    /// As `Record::replace`, if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
     /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
     #[inline]
     pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
