@@ -161,9 +161,9 @@ fn freed_nodes_are_reused_and_chunks_go_back() {
         for key in &keys[..3_000] {
             engine.set(key, &[2; 50]).unwrap();
         }
-        engine.compact().unwrap();
-        settle();
-        let given_back = (0..500).any(|_| {
+        // What threads of other tests still keep from the epoch, a compaction cannot see as free.
+        let given_back = (0..100).any(|_| {
+            engine.compact().unwrap();
             settle();
             engine.stats().memory_bytes < full / 4
         });
