@@ -102,11 +102,12 @@ impl<'a> Record<'a> {
         Self { words: block }
     }
 
-    /// Whether a block that begins with this header holds a record that was not taken out. If so, the block is not freed
-    /// as long as the thread which loaded the header stays pinned.
+    /// Whether a block that begins with this header surely holds a record that was not taken out. If so, the block is not
+    /// freed as long as the thread which loaded the header stays pinned. Zero may be that of a record not yet written,
+    /// or of one without any bytes, of which nothing is sure.
     #[inline]
     pub(crate) const fn is_live(header: u64) -> bool {
-        header & (DEAD | 1 << 63) == 0
+        header != 0 && header & (DEAD | 1 << 63) == 0
     }
 
     /// Words of the record whose block begins with this header.

@@ -177,6 +177,31 @@ fn freed_nodes_are_reused_and_chunks_go_back() {
     });
 }
 
+/// What was taken out may be freed while its page is listed, and then is no record any more.
+#[test]
+fn of_a_sparse_page_only_records_that_are_in_the_tree_are_listed() {
+    within(LIMIT, "of a sparse page only records that are in the tree are listed", || {
+        let engine = bare_tree();
+        let (keys, records) = (keys(0..2_000), &engine.tree.records);
+        let mut discarded = Vec::new();
+        for key in &keys {
+            engine.set(key, &[1; 50]).unwrap();
+            discarded.extend((0..15).map(|_| records.create(key, &[1; 50])));
+        }
+        let guard = &crossbeam::epoch::pin();
+        let staying = keys.len() / 2;
+        let find = |key: &Vec<u8>| engine.tree.arena.view(guard).search(key, guard).unwrap().1.address();
+        let addresses: Vec<_> = keys.iter().map(find).collect();
+        keys.iter().skip(staying).for_each(|key| drop(engine.delete(key).unwrap()));
+        // Of each page a sixteenth is left, half of it retired.
+        discarded.into_iter().for_each(|fresh| records.discard(fresh));
+        let mut listed = Vec::new();
+        while records.sparse_page(guard, |address, _| listed.push(address)) {}
+        assert!(listed.iter().all(|listed| addresses[..staying].contains(listed)));
+        assert!(!listed.is_empty());
+    });
+}
+
 #[test]
 fn overwriting_with_other_sizes_keeps_memory_near_the_data() {
     within(LIMIT, "overwriting with other sizes keeps memory near the data", || {
