@@ -188,11 +188,13 @@ fn of_a_sparse_page_only_records_that_are_in_the_tree_are_listed() {
             engine.set(key, &[1; 50]).unwrap();
             discarded.extend((0..15).map(|_| records.create(key, &[1; 50])));
         }
-        let guard = &crossbeam::epoch::pin();
+        let guard = &epoch::pin();
         let staying = keys.len() / 2;
         let find = |key: &Vec<u8>| engine.tree.arena.view(guard).search(key, guard).unwrap().1.address();
         let addresses: Vec<_> = keys.iter().map(find).collect();
-        keys.iter().skip(staying).for_each(|key| drop(engine.delete(key).unwrap()));
+        for key in keys.iter().skip(staying) {
+            engine.delete(key).unwrap();
+        }
         // Of each page a sixteenth is left, half of it retired.
         discarded.into_iter().for_each(|fresh| records.discard(fresh));
         let mut listed = Vec::new();
