@@ -27,10 +27,16 @@ impl Store for SccTreeIndex {
     const NAME: &'static str = "scc-treeindex";
     const CAPABILITIES: Capabilities = Capabilities {
         reverse_scan: false,
-        known_faults: &[KnownFault {
-            check: "an update does not bring back a deleted record",
-            reason: "the crate has no replace-if-there; a record deleted between look-up and upsert comes back",
-        }],
+        known_faults: &[
+            KnownFault {
+                check: "an update does not bring back a deleted record",
+                reason: "the crate has no replace-if-there; a record deleted between look-up and upsert comes back",
+            },
+            KnownFault {
+                check: "histories of few keys among waves of neighbours are linearizable",
+                reason: "a removal may find nothing while another thread is replacing the record",
+            },
+        ],
         ..Capabilities::IN_MEMORY_ORDERED
     };
 

@@ -106,9 +106,9 @@ impl Blocks {
         })
     }
 
-    /// Lets what was retired be freed as soon as nobody is pinned any more.
-    pub(super) fn flush_retired(&self, guard: &Guard) {
-        self.slab.flush_retired(guard);
+    /// Waits until what was retired before is free, unless a thread stays pinned for very long. The caller is not pinned.
+    pub(super) fn reclaim(&self) {
+        self.slab.reclaim();
     }
 }
 

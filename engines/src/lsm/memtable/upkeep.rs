@@ -18,8 +18,6 @@ use crossbeam::epoch::{self, Guard};
 /// Tries to move one record, against writers of the same leaf, before it is left to another time.
 const MOVE_TRIES: usize = 3;
 
-/// Times that `compact` asks the epoch to move on.
-const FLUSHES: usize = 32;
 /// Of the writes that find pages sparse, one in so many moves the records of a page, a few hundred at most.
 const WRITES_PER_PAGE: u64 = 256;
 
@@ -130,15 +128,16 @@ impl Memtable {
             self.reclaim_key(hidden, lane, guard, &mut change);
             self.account(lane, &change, 0);
         }
+        // What was retired makes pages sparse when it is free, and so does what is moved from them.
+        self.wait_for_readers();
         while self.records.is_sparse() && self.move_together(lane, &epoch::pin()) {}
-        // The epoch moves on when all who are pinned have seen it, a step each time; what was retired now needs three.
-        for _ in 0..FLUSHES {
-            let guard = epoch::pin();
-            self.records.flush_retired(&guard);
-            self.tree.nodes().flush_retired(&guard);
-            drop(guard);
-            std::thread::yield_now();
-        }
+        self.wait_for_readers();
+    }
+
+    /// Waits until what was retired before is free, unless a thread stays pinned for very long.
+    fn wait_for_readers(&self) {
+        self.records.reclaim();
+        self.tree.nodes().reclaim();
     }
 
     /// Its state in figures. O(log n).
