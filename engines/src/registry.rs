@@ -3,9 +3,9 @@
 use crate::engine::{Capabilities, Engine};
 use crate::entry::{Entry, OpenOptions};
 use crate::error::{Error, Result};
-use crate::instruments::{liar, null, stall};
 #[cfg(not(loom))]
 use crate::hash;
+use crate::instruments::{liar, null, stall};
 use crate::{array, btree, lsm, rbtree};
 
 /// All engines, in the order they are listed.

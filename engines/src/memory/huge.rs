@@ -91,8 +91,8 @@ pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-const LAYOUT: std::alloc::Layout =
-    match std::alloc::Layout::from_size_align(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES) {
-        Ok(layout) => layout,
-        Err(_) => panic!("the size is a power of two"),
-    };
+const LAYOUT: std::alloc::Layout = match std::alloc::Layout::from_size_align(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES)
+{
+    Ok(layout) => layout,
+    Err(_) => panic!("the size is a power of two"),
+};
