@@ -1,6 +1,5 @@
 //! Micro-benchmarks of `rbtree`: a million records, keys of 24 bytes in hashed order, values of 100 bytes, keys drawn
 //! uniformly, so that most of what is touched is in no cache. `cargo bench -p engines --bench rbtree`, under a minute.
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

@@ -29,10 +29,9 @@ pub mod options;
 
 #[cfg(not(loom))]
 pub(crate) mod head;
-#[cfg(all(test, not(loom)))]
-pub(crate) mod ordered_checks;
 #[cfg(not(loom))]
-pub(crate) mod record;
+#[cfg(test)]
+pub(crate) mod ordered_checks;
 
 #[cfg(not(loom))]
 pub mod array;
@@ -56,10 +55,10 @@ pub mod registry;
 pub mod testing;
 
 #[cfg(not(loom))]
-pub use memory::huge::mapped_bytes;
-#[cfg(not(loom))]
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,
 };
 #[cfg(not(loom))]
 pub use error::{Error, Result};
+#[cfg(not(loom))]
+pub use memory::huge::{mapped_bytes, mapped_peak_bytes, restart_mapped_peak};

@@ -1,4 +1,6 @@
 //! Every engine by its name: the only place where names meet code.
+//!
+//! Thread safety: constants.
 
 use crate::engine::{Capabilities, Engine};
 use crate::entry::{Entry, OpenOptions};

@@ -155,10 +155,7 @@ impl<'a, 'g> Look<'a, 'g> {
             Place::Inside { key, key_len, value_len } => {
                 words::append_at(self.segment.words(), key + key_len, value_len, out)
             }
-            Place::Outside(address) => {
-                outside::record(self, address)?.append_value(out);
-                Some(())
-            }
+            Place::Outside(address) => outside::record(self, address)?.append_value(out).then_some(()),
         }
     }
 

@@ -125,21 +125,22 @@ impl Page {
             };
             if self.outside.len() >= OUTSIDE_BYTES_MOST {
                 self.keep(if reverse { index + 1..len } else { 0..index });
-                return Some(());
+                break;
             }
             let record = outside::record(look, address)?;
             let start = self.outside.len();
             record.append_key(&mut self.outside);
             let key_end = self.outside.len();
-            if !keys_only {
-                record.append_value(&mut self.outside);
+            if !keys_only && !record.append_value(&mut self.outside) {
+                return None;
             }
             self.outside_ends.push(Outside { index, start, key_end, end: self.outside.len() });
         }
         if reverse {
-            self.outside_ends.reverse();
+            self.outside_ends.sort_unstable_by_key(|outside| outside.index);
         }
-        Some(())
+        // An entry that was outside when it was copied may have come inside before it was followed.
+        look.holds().then_some(())
     }
 
     /// Forgets the entries out of a range, of which no entry outside has been copied.

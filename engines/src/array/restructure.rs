@@ -5,7 +5,7 @@
 //!
 //! Thread safety: one thread at a time restructures; it holds the lock of the structure throughout. It locks the extent,
 //! then segment after segment as the window widens: nobody else holds one segment and waits for another, so the order does
-//! not matter. Readers of the window wait; readers of other segments begin anew when the extent is unlocked.
+//! not matter. Who looks a key of the extent up meanwhile waits; who had found a segment outside the window before reads on.
 
 use super::Array;
 use super::extent::Extent;

@@ -119,6 +119,7 @@ mod mapping {
         }
         // SAFETY: `len` bytes from `start` on are mapped, zero, and ours.
         huge::advise(unsafe { std::slice::from_raw_parts(start, len) });
+        huge::count_mapped(len);
         NonNull::new(start.cast())
     }
 
@@ -128,7 +129,9 @@ mod mapping {
     /// Nobody uses it any more.
     pub(super) unsafe fn unmap(start: NonNull<Word>, bytes: usize) {
         // SAFETY: by the caller; the length is the one that was mapped.
-        let _refused = unsafe { munmap(start.as_ptr().cast(), bytes.next_multiple_of(PAGES_BYTES)) };
+        if unsafe { munmap(start.as_ptr().cast(), bytes.next_multiple_of(PAGES_BYTES)) }.is_ok() {
+            huge::count_unmapped(bytes.next_multiple_of(PAGES_BYTES));
+        }
     }
 }
 

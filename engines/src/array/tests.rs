@@ -342,7 +342,9 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
                                 if let Some(value) = values.get(index) {
                                     assert_described(key, value);
                                 } else {
-                                    assert!(!(n + index as u32).is_multiple_of(5) || n + index as u32 >= KEYS);
+                                    assert!(
+                                        !(n + index as u32).is_multiple_of(5) || n + index as u32 >= KEYS
+                                    );
                                 }
                             }
                         }
@@ -376,6 +378,43 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
             engine.validate().unwrap();
             assert!(scans.load(Ordering::SeqCst) > 0 && detail(&engine, "rebuilds") > 100.0);
         }
+    });
+}
+
+/// Everything that is `unsafe`, at a size that Miri can run: records outside, rebuilds, reclamation, two threads.
+#[test]
+fn a_few_records_go_through_every_path() {
+    within(LIMIT, "a few records go through every path", || {
+        let engine = small();
+        let put = |from: u32| {
+            let mut session = engine.session().unwrap();
+            for n in from..from + 30 {
+                let key = format!("user{:04}", n * 7919 % 1_000);
+                session.set(key.as_bytes(), &vec![n as u8; if n % 4 == 0 { 90 } else { 9 }]).unwrap();
+                session.set(key.as_bytes(), &vec![n as u8; if n % 3 == 0 { 90 } else { 9 }]).unwrap();
+            }
+            let mut bytes = 0;
+            let visited = session.scan(&ScanRange::all(), &mut |_, value| {
+                bytes += value.len();
+                ControlFlow::Continue(())
+            });
+            assert!(visited.unwrap() >= 30 && bytes >= 270);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| put(0));
+            scope.spawn(|| put(100));
+        });
+        engine.compact().unwrap();
+        engine.validate().unwrap();
+        assert_eq!(engine.stats().records, 60);
+        for n in (0..30).chain(100..130) {
+            let (key, mut value) = (format!("user{:04}", n * 7919 % 1_000), Vec::new());
+            assert!(engine.get(key.as_bytes(), &mut value).unwrap());
+            assert_eq!(value, vec![n as u8; if n % 3 == 0 { 90 } else { 9 }]);
+            assert_eq!(engine.delete(key.as_bytes()).unwrap(), Existence::Present);
+        }
+        engine.validate().unwrap();
+        assert_eq!(engine.stats().live_bytes, Some(0));
     });
 }
 

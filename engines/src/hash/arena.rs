@@ -17,9 +17,9 @@
 #![expect(unsafe_code, reason = "addresses in words become references bound to a pin")]
 
 use super::control::SLOTS;
+use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::prefetch;
 use crate::memory::record::{Pass, Record, Replaced, record_words};
-use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::slab::{Block, Slab};
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;

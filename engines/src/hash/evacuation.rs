@@ -47,10 +47,9 @@ impl Hash {
             let Some(mut noted) = self.evacuation().noted.try_lock() else { return true };
             if noted.is_empty() {
                 let hasher = &self.common().hasher;
-                let found =
-                    self.common().arena.visit_sparse_page(pin, |address, key| {
-                        noted.push((address, hasher.hash(key)));
-                    });
+                let found = self.common().arena.visit_sparse_page(pin, |address, key| {
+                    noted.push((address, hasher.hash(key)));
+                });
                 self.evacuation().any_noted.store(!noted.is_empty(), Ordering::Relaxed);
                 return found;
             }

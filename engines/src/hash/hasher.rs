@@ -57,9 +57,10 @@ impl KeyHasher {
     pub(super) fn new(seed: Option<u64>) -> Self {
         Self(match seed {
             Some(seed) => SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
-            None => {
-                SeedableRandomState::with_seed(RandomState::default().hash_one(0), SharedSeed::global_random())
-            }
+            None => SeedableRandomState::with_seed(
+                RandomState::default().hash_one(0),
+                SharedSeed::global_random(),
+            ),
         })
     }
 

@@ -140,7 +140,8 @@ impl Hash {
         let hashes: Vec<_> = keys.iter().map(|key| self.common().hasher.hash(key)).collect();
         let _latched = self.latch_all(hashes.iter().copied(), pin);
         for (key, hash) in keys.iter().zip(hashes) {
-            let present = self.shard(hash).is_some_and(|shard| shard.read(self.common(), hash, key, bytes, pin));
+            let present =
+                self.shard(hash).is_some_and(|shard| shard.read(self.common(), hash, key, bytes, pin));
             ends.push(present.then_some(bytes.len()));
         }
     }

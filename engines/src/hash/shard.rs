@@ -11,7 +11,10 @@
 //!
 //! Thread safety: readers write nothing but their own pin. Order of taking: pin, latches in ascending order of shards, lock of
 //! a record, slab.
-#![expect(unsafe_code, reason = "what was taken out of the table is retired, which asks for a proof at each place")]
+#![expect(
+    unsafe_code,
+    reason = "what was taken out of the table is retired, which asks for a proof at each place"
+)]
 
 use super::arena::{Arena, Entry, LINE_BYTES, LINES_MOST, NODE_BITS, NODE_BYTES, Root, Slot};
 use super::directory::{Place, place_of, segment_of};
@@ -153,7 +156,8 @@ impl Shard {
         let figures = Figures { segments: 1, slots, ..Figures::default() };
         let writers = Writers { latch: Mutex::new(figures), live_bytes: AtomicU64::new(0) };
         let root = Root::new(entry);
-        let shard = Self { root, batches: VersionLatch::new(), number, table_stripe, shape, writers: writers.into() };
+        let shard =
+            Self { root, batches: VersionLatch::new(), number, table_stripe, shape, writers: writers.into() };
         shard.presize(common, pin);
         shard
     }
@@ -376,14 +380,7 @@ impl<'g> Latched<'_, 'g> {
     }
 
     /// Puts a new record in the place of one that is dead.
-    fn exchange(
-        &mut self,
-        place: &Place<'g>,
-        found: Found<'g>,
-        wanted: Wanted,
-        key: &[u8],
-        value: &[u8],
-    ) {
+    fn exchange(&mut self, place: &Place<'g>, found: Found<'g>, wanted: Wanted, key: &[u8], value: &[u8]) {
         let (arena, stripe) = (&self.common.arena, self.shard.number);
         let slot = arena.new_record(stripe, wanted.tag, key, value, self.pin);
         place.segment.exchange(found, slot);

@@ -16,12 +16,39 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes of all mappings.
 #[cfg(not(loom))]
 static MAPPED: AtomicU64 = AtomicU64::new(0);
+#[cfg(not(loom))]
+static MAPPED_PEAK: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes that engines of this process hold from the kernel directly, beside what they asked of the allocator: who counts the
 /// allocator's bytes adds these.
 #[cfg(not(loom))]
 pub fn mapped_bytes() -> u64 {
     MAPPED.load(Ordering::Relaxed)
+}
+
+/// The most there were since the process began or [`restart_mapped_peak`].
+#[cfg(not(loom))]
+pub fn mapped_peak_bytes() -> u64 {
+    MAPPED_PEAK.load(Ordering::Relaxed)
+}
+
+/// Forgets the peak: it is what is mapped now.
+#[cfg(not(loom))]
+pub fn restart_mapped_peak() {
+    MAPPED_PEAK.store(mapped_bytes(), Ordering::Relaxed);
+}
+
+/// Notes a mapping.
+#[cfg(not(loom))]
+pub(crate) fn count_mapped(bytes: usize) {
+    let now = MAPPED.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+    MAPPED_PEAK.fetch_max(now, Ordering::Relaxed);
+}
+
+/// Notes that a mapping is gone.
+#[cfg(not(loom))]
+pub(crate) fn count_unmapped(bytes: usize) {
+    MAPPED.fetch_sub(bytes as u64, Ordering::Relaxed);
 }
 
 /// Bytes of a huge page on x86-64, and on AArch64 with 4 KiB pages.
@@ -62,7 +89,7 @@ pub(crate) fn map() -> Option<NonNull<u8>> {
                 munmap(whole, before).ok()?;
             }
             munmap(start.byte_add(HUGE_PAGE_BYTES), HUGE_PAGE_BYTES - before).ok()?;
-            MAPPED.fetch_add(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
+            count_mapped(HUGE_PAGE_BYTES);
             NonNull::new(start.cast())
         }
     }
@@ -81,7 +108,7 @@ pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
     let unmapped = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
     #[cfg(all(target_os = "linux", not(miri)))]
     if unmapped.is_ok() {
-        MAPPED.fetch_sub(HUGE_PAGE_BYTES as u64, Ordering::Relaxed);
+        count_unmapped(HUGE_PAGE_BYTES);
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     // SAFETY: by the caller; it was allocated with this layout.

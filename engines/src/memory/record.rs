@@ -247,6 +247,7 @@ impl<'a> Record<'a> {
     /// Replaces the value in place, if it fits into the block and leaves no more than an eighth of the words the
     /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
     /// record only.
+    #[cfg(test)]
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
         self.replace_if(value, |_| true)
     }

@@ -23,6 +23,13 @@
 //! it; the caller chooses the stripe, so that two writers seldom meet. Which stripe a page belongs to changes only while no block
 //! of it is out. Deferred frees take the stripe, and pinning may run them: pin before latching anything.
 #![expect(unsafe_code, reason = "an allocator: it hands out raw memory and finds its own tables by address")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "class numbers come from the table of classes, page numbers from a mask of as many bits as there are pages"
+)]
+
+mod class;
+mod reclaim;
 
 use crate::memory::huge;
 use crate::memory::words::{WORD_BYTES, Word};
@@ -431,7 +438,7 @@ impl Slab {
             shelf.retired.store(count, Ordering::Relaxed);
             let full = count >= PARCEL_BLOCKS || stripe.retired_words >= PARCEL_WORDS;
             // Few look-ups of the other stripes are enough.
-            if !full && !(count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
+            if !(full || count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
                 return;
             }
             stripe.retired_words = 0;
@@ -537,7 +544,7 @@ impl Slab {
     /// Makes a sparse page a draining one, holds it, and lists its blocks.
     fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
         let wanted = self.sparse.load(Ordering::Relaxed);
-        let Some(shelf) = self.shelves.get(wanted.trailing_zeros() as usize) else { return None };
+        let shelf = self.shelves.get(wanted.trailing_zeros() as usize)?;
         let mut stripe = shelf.stripe.lock();
         for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
             if !class.is_sparse() {
@@ -604,7 +611,7 @@ impl Slab {
             let page = &raw mut (*region).pages[index];
             let bytes = CLASS_WORDS[class] as usize * WORD_BYTES;
             page.write(Page {
-                owner: AtomicU32::new((class as u32) << 8 | stripe as u32),
+                owner: AtomicU32::new(((class as u32) << 8) | stripe as u32),
                 used: 0,
                 touched: 0,
                 blocks: (page_span(index).1 / bytes) as u32,
@@ -759,63 +766,6 @@ unsafe fn page_blocks(page: *mut Page) -> *mut Word {
     unsafe {
         let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
         region.byte_add(page_span(index).0).cast()
-    }
-}
-
-impl Class {
-    /// More than an eighth of its blocks, and two pages' worth of them, are free.
-    fn is_sparse(&self) -> bool {
-        let free = self.blocks - self.used;
-        self.pages > 2 && free * 8 > self.blocks && free * u64::from(self.pages) > self.blocks * 2
-    }
-
-    /// # Safety
-    /// The page is of this class, in no list, and the stripe is held. So for the others.
-    unsafe fn push_front(&mut self, page: *mut Page) {
-        // SAFETY: by the caller; neighbours in the list are live pages of the same stripe.
-        unsafe {
-            (*page).listed = true;
-            (*page).previous = ptr::null_mut();
-            (*page).next = self.first;
-            if self.first.is_null() {
-                self.last = page;
-            } else {
-                (*self.first).previous = page;
-            }
-        }
-        self.first = page;
-    }
-
-    unsafe fn push_back(&mut self, page: *mut Page) {
-        // SAFETY: as in `push_front`.
-        unsafe {
-            (*page).listed = true;
-            (*page).next = ptr::null_mut();
-            (*page).previous = self.last;
-            if self.last.is_null() {
-                self.first = page;
-            } else {
-                (*self.last).next = page;
-            }
-        }
-        self.last = page;
-    }
-
-    unsafe fn unlink(&mut self, page: *mut Page) {
-        // SAFETY: the page is in this list; its neighbours are live pages of the same stripe.
-        unsafe {
-            (*page).listed = false;
-            if (*page).previous.is_null() {
-                self.first = (*page).next;
-            } else {
-                (*(*page).previous).next = (*page).next;
-            }
-            if (*page).next.is_null() {
-                self.last = (*page).previous;
-            } else {
-                (*(*page).next).previous = (*page).previous;
-            }
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The arena of nodes: chunks that never move, reached by 32-bit links through a table of chunks.
 //!
-//! A chunk holds 2^18 nodes of 24 bytes, which is three huge pages exactly. Only the first is smaller, so that a small tree
-//! costs little: it holds 2^14, and the links from there to the second chunk are not used.
+//! A chunk is a huge page of nodes of 24 bytes. Only the first is smaller, so that a small tree costs little. A link is the
+//! number of a chunk and, in its lowest 17 bits, that of a node in it; a third of these numbers is not used.
 //!
 //! Invariants
 //! - The table is never changed: a longer or shorter one takes its place, and it is freed when every thread that was pinned has
@@ -25,29 +25,31 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Small under test, so that a test has many chunks.
-const CHUNK_SHIFT: u32 = if cfg!(test) { 6 } else { 18 };
-/// Nodes of a chunk.
-pub(super) const CHUNK_NODES: usize = 1 << CHUNK_SHIFT;
-/// Nodes of the first chunk that are used, the sentinel included.
-const FIRST_NODES: usize = if cfg!(test) { 1 << 4 } else { 1 << 14 };
+/// Bits of a link that count the nodes of a chunk. Small under test, so that a test has many chunks.
+const CHUNK_SHIFT: u32 = if cfg!(test) { 6 } else { 17 };
+const CHUNK_MASK: Link = (1 << CHUNK_SHIFT) - 1;
+/// Nodes of a chunk: what fits into a huge page, or two thirds of what the bits can count.
+pub(super) const CHUNK_NODES: usize = if cfg!(test) { 42 } else { HUGE_PAGE_BYTES / size_of::<Node>() };
+/// Nodes of the first chunk, the sentinel included.
+const FIRST_NODES: usize = if cfg!(test) { 16 } else { 1 << 14 };
 /// The most chunks: a link leaves one bit to the colour.
-const CHUNKS_MOST: usize = (1 << 31) / CHUNK_NODES;
+const CHUNKS_MOST: usize = 1 << (31 - CHUNK_SHIFT);
 /// The most nodes there can be besides the sentinel.
 pub(super) const MOST_NODES: usize = (CHUNKS_MOST - 1) * CHUNK_NODES + FIRST_NODES - 1;
 
-/// The alignment of a chunk's memory: that of huge pages, or of a line for the first one.
-const ALIGN: usize = if cfg!(test) { LINE_BYTES } else { HUGE_PAGE_BYTES };
+const _: () = assert!(CHUNK_NODES <= 1 << CHUNK_SHIFT && FIRST_NODES <= CHUNK_NODES);
 
-/// How many nodes the chunk of this index has, a power of two.
+/// How many nodes the chunk of this index has.
 const fn chunk_nodes(index: usize) -> usize {
     if index == 0 { FIRST_NODES } else { CHUNK_NODES }
 }
 
 fn chunk_layout(index: usize) -> Layout {
-    let align = if index == 0 { LINE_BYTES } else { ALIGN };
+    let size = chunk_nodes(index) * size_of::<Node>();
+    let large = index > 0 && !cfg!(test);
+    let (size, align) = if large { (HUGE_PAGE_BYTES, HUGE_PAGE_BYTES) } else { (size, LINE_BYTES) };
     // The size is a constant far below the limit of a layout, and the alignment a power of two.
-    Layout::from_size_align(chunk_nodes(index) * size_of::<Node>(), align).unwrap_or(Layout::new::<Node>())
+    Layout::from_size_align(size, align).unwrap_or(Layout::new::<Node>())
 }
 
 /// Memory of nodes.
@@ -79,7 +81,7 @@ impl Chunk {
     }
 
     fn start(&self) -> Start {
-        Start { nodes: self.nodes, mask: (chunk_nodes(self.index) - 1) as u32 }
+        Start { nodes: self.nodes, len: chunk_nodes(self.index) as u32 }
     }
 }
 
@@ -90,11 +92,11 @@ impl Drop for Chunk {
     }
 }
 
-/// Where a chunk begins, and the bits of a link that count its nodes.
+/// Where a chunk begins, and how many nodes it has.
 #[derive(Clone, Copy)]
 struct Start {
     nodes: NonNull<Node>,
-    mask: u32,
+    len: u32,
 }
 
 /// Where the chunks begin, and the map by which the heads of their nodes were made.
@@ -151,9 +153,13 @@ impl<'g> View<'g> {
     #[inline(always)]
     pub(super) fn node(&self, link: Link) -> Option<&'g Node> {
         let start = self.starts.get(link as usize >> CHUNK_SHIFT)?;
-        // SAFETY: the masked index is within the chunk, the table owns the chunk, and the table lives as long as the guard that
-        // the view was made with. All words of a chunk are initialised.
-        Some(unsafe { start.nodes.add((link & start.mask) as usize).as_ref() })
+        let index = link & CHUNK_MASK;
+        if index >= start.len {
+            return None;
+        }
+        // SAFETY: the index is within the chunk, the table owns the chunk, and the table lives as long as the guard that the
+        // view was made with. All words of a chunk are initialised.
+        Some(unsafe { start.nodes.add(index as usize).as_ref() })
     }
 }
 
@@ -184,7 +190,7 @@ impl ChunkState {
     }
 
     fn node(&self, link: Link) -> Option<&Node> {
-        self.chunk.nodes().get(link as usize & (CHUNK_NODES - 1))
+        self.chunk.nodes().get((link & CHUNK_MASK) as usize)
     }
 
     fn take(&mut self, index: usize) -> Option<Link> {
@@ -230,15 +236,15 @@ impl State {
         }
     }
 
-    /// Sees to it that there are as many shortcuts as whole chunks have nodes, rounded down to a power of two, or twice
-    /// as many; none for a tree that fits into the first chunk, and thus into a cache.
+    /// Sees to it that there are three quarters as many shortcuts as nodes, rounded up to a power of two; none for a tree
+    /// that fits into the first chunk, and thus into a cache.
     fn fit_shortcuts(&mut self) {
-        let whole = self.chunks.len() - 1;
-        let slots = if whole == 0 || !self.short { 0 } else { (1 << whole.ilog2()) * CHUNK_NODES };
+        let whole = (self.chunks.len() - 1) * CHUNK_NODES;
+        let slots = if whole == 0 || !self.short { 0 } else { (whole * 3 / 4).next_power_of_two() };
         let there = self.shortcuts.as_ref().map_or(0, |shortcuts| shortcuts.len());
         if there < slots || there > 2 * slots {
-            // The next table comes when there are twice as many whole chunks.
-            self.shortcuts = (slots > 0).then(|| Arc::new(Shortcuts::new(slots, 2 * slots)));
+            // The next table comes when there are a third more nodes than slots, whose links are half as many again.
+            self.shortcuts = (slots > 0).then(|| Arc::new(Shortcuts::new(slots, 4 * slots)));
         }
     }
 
@@ -407,7 +413,7 @@ impl Arena {
             let mut free = vec![false; chunk.touched as usize];
             let (mut link, mut left) = (chunk.free, chunk.touched);
             while link != NIL && left > 0 {
-                if let Some(free) = free.get_mut(link as usize & (CHUNK_NODES - 1)) {
+                if let Some(free) = free.get_mut((link & CHUNK_MASK) as usize) {
                     *free = true;
                 }
                 link = chunk.node(link).map_or(NIL, Node::next_free);
@@ -425,15 +431,18 @@ impl Arena {
     /// The link of the n-th node of an arena that was filled by [`Arena::exchange`].
     pub(super) const fn nth(n: usize) -> Link {
         let n = n + 1;
-        (if n < FIRST_NODES { n } else { n + CHUNK_NODES - FIRST_NODES }) as Link
+        if n < FIRST_NODES {
+            return n as Link;
+        }
+        let n = n - FIRST_NODES;
+        (((1 + n / CHUNK_NODES) << CHUNK_SHIFT) | (n % CHUNK_NODES)) as Link
     }
 
     /// New chunks of which `len` nodes are handed out, to be filled and then put in the place of all there are.
     pub(super) fn prepare(&self, len: usize, heads: HeadMap) -> Prepared {
         let mut state = State::new(heads, self.state.lock().short);
         let mut left = len;
-        loop {
-            let Some(chunk) = state.chunks.last_mut() else { break };
+        while let Some(chunk) = state.chunks.last_mut() {
             let taken = left.min((chunk.limit - chunk.touched) as usize) as u32;
             chunk.used += taken;
             chunk.touched += taken;

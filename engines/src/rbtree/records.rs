@@ -155,6 +155,11 @@ impl Records {
         self.slab.flush_retired(guard);
     }
 
+    /// Waits until what was retired before is free, unless a thread stays pinned for very long. The caller is not pinned.
+    pub(super) fn reclaim(&self) {
+        self.slab.reclaim();
+    }
+
     /// Bytes of memory held.
     pub(super) fn held_bytes(&self) -> u64 {
         self.slab.held_bytes()

@@ -1,16 +1,16 @@
-//! Scans: the next records of a range are collected by expanding subtrees side by side, so that their misses overlap.
+//! Scans: nodes in order along a stack, the lines of those to come asked for breadth first, so that their misses overlap.
 //!
-//! A walk from node to successor would wait for one miss after the other. Here the tree is unfolded from the top: a
-//! list holds, in scan order, nodes that were met and subtrees that were not yet; a round replaces subtrees by their left
-//! part, node and right part, having asked for all lines before. From each subtree's depth its size is guessed, and
-//! a round unfolds no more subtrees than are likely to be needed, so that it goes down a single path at first and broadens
-//! where the records of the scan lie. A scan of n records takes about the tree's height of rounds, whatever n.
+//! A walk from node to successor would wait for one miss after the other. Here the stack holds the nodes that are still to
+//! be visited on the path from the root; before the subtrees that hang from its last few are walked through, they are
+//! *touched*: a queue of nodes, at first the tops of these subtrees, is gone through, each child and each record being
+//! asked for and the children being put at its end. By the time a node's turn comes its line is there. How
+//! large a subtree is, and so how many to touch, is guessed from its depth.
 //!
 //! Thread safety: what is collected is checked against the structure's version; then it stands, and keys and values
 //! are copied without any check, since records stay while the scanner is pinned.
 
 use super::arena::View;
-use super::node::{Link, NIL, Node, ROOT, Side};
+use super::node::{NIL, Node, Side};
 use super::records::Records;
 use super::tree::{Tree, compare};
 use crate::chunk::Chunk;
@@ -23,19 +23,8 @@ use std::ops::Bound;
 /// Records collected at once, at least and at most.
 const FEWEST: usize = 32;
 const MOST: usize = 256;
-/// Rounds after which a collection that was misled is given up: more than the height of the highest tree.
-const MOST_ROUNDS: usize = 128;
-/// Records whose lines are asked for ahead of the one that is copied.
-const AHEAD: usize = 8;
-
-/// A part of the list.
-#[derive(Clone, Copy)]
-enum Part<'g> {
-    /// A node that is inside the range as far as is known.
-    Met(&'g Node),
-    /// A subtree at a depth; whether it may reach beyond the near end of the range.
-    Below { link: Link, depth: u32, bounded: bool },
-}
+/// A collection that went deeper was misled: twice the height of the highest tree.
+const MOST_DEPTH: usize = 128;
 
 /// One end of a range, with the head of its key.
 #[derive(Clone, Copy)]
@@ -93,72 +82,125 @@ impl<'k> Course<'k> {
     }
 }
 
-/// The first `want` nodes of a course, or fewer at its end; `None` if the view shows no tree.
-fn collect<'g>(
-    view: &View<'g>,
-    course: &Course<'_>,
-    want: usize,
+/// A node that is to be visited before what is beyond it.
+#[derive(Clone, Copy)]
+struct Pending<'g> {
+    node: &'g Node,
+    depth: u32,
+}
+
+/// A collection under way.
+struct Collector<'g, 'c> {
+    view: View<'g>,
+    course: &'c Course<'c>,
+    /// Number of records of the tree, from which sizes of subtrees are guessed.
     len: usize,
-    guard: &'g Guard,
-) -> Option<Vec<&'g Node>> {
-    let root = view.node(NIL)?.edge(ROOT.side).link();
-    let mut parts = vec![Part::Below { link: root, depth: 0, bounded: course.near.key.is_some() }];
-    let mut next: Vec<Part<'g>> = Vec::with_capacity(want + 64);
-    for _ in 0..MOST_ROUNDS {
-        let (mut met, mut likely, mut unfolded) = (0, 0, false);
-        for (index, part) in parts.iter().enumerate() {
-            if met >= want {
+    stack: Vec<Pending<'g>>,
+    queue: Vec<&'g Node>,
+    /// Subtrees that hang from the stack's entries from here on were touched.
+    touched: usize,
+}
+
+impl<'g> Collector<'g, '_> {
+    /// Asks for the line of a child; `None` if there is none.
+    fn child(&self, node: &Node, side: Side) -> Option<&'g Node> {
+        let link = node.edge(side).link();
+        if link == NIL {
+            return None;
+        }
+        let child = self.view.node(link)?;
+        prefetch::line(child);
+        Some(child)
+    }
+
+    /// Goes down from a node towards the near end, leaving on the stack what is to be visited. `false` if it was misled.
+    fn descend(
+        &mut self,
+        mut at: Option<&'g Node>,
+        mut depth: u32,
+        mut bounded: bool,
+        guard: &Guard,
+    ) -> bool {
+        while let Some(node) = at {
+            if depth as usize > MOST_DEPTH {
+                return false;
+            }
+            let onward = self.course.onward;
+            at = if bounded && self.course.before(node, guard) {
+                self.child(node, onward)
+            } else {
+                self.stack.push(Pending { node, depth });
+                self.child(node, onward.opposite())
+            };
+            bounded &= self.course.near.key.is_some();
+            depth += 1;
+        }
+        true
+    }
+
+    /// Touches the subtrees of the last entries of the stack, so many that about `want` nodes are reached.
+    fn touch(&mut self, want: usize) {
+        let mut likely = 0;
+        self.queue.clear();
+        self.touched = self.stack.len();
+        while likely < want
+            && let Some(pending) = self.touched.checked_sub(1).and_then(|index| self.stack.get(index))
+        {
+            let size = self.len >> (pending.depth + 1).min(63);
+            if size > 2 * want {
+                if likely == 0 {
+                    // Too large to be touched as a whole: what is left on the stack on the way down into it will be.
+                    Records::prefetch(pending.node);
+                    self.touched = usize::MAX;
+                    return;
+                }
                 break;
             }
-            match *part {
-                Part::Met(_) => {
-                    next.push(*part);
-                    met += 1;
-                    likely += 1;
-                }
-                Part::Below { link: NIL, .. } => {}
-                Part::Below { depth, .. } if unfolded && likely >= want => {
-                    next.push(*part);
-                    likely += len >> depth.min(63);
-                }
-                Part::Below { link, depth, bounded } => {
-                    unfolded = true;
-                    likely += (len >> depth.min(63)).max(1);
-                    let node = view.node(link)?;
-                    let below = |side: Side, bounded| {
-                        let link = node.edge(side).link();
-                        if let Some(child) = view.node(link) {
-                            prefetch::line(child);
-                        }
-                        Part::Below { link, depth: depth + 1, bounded }
-                    };
-                    if bounded && course.before(node, guard) {
-                        next.push(below(course.onward, true));
-                        continue;
-                    }
-                    next.push(below(course.onward.opposite(), bounded));
-                    if course.behind(node) {
-                        break;
-                    }
-                    next.push(Part::Met(node));
-                    met += 1;
-                    next.push(below(course.onward, false));
-                    let _ = index;
+            Records::prefetch(pending.node);
+            if let Some(child) = self.child(pending.node, self.course.onward) {
+                self.queue.push(child);
+            }
+            likely += size + 1;
+            self.touched -= 1;
+        }
+        let mut next = 0;
+        while next < 2 * want
+            && let Some(node) = self.queue.get(next).copied()
+        {
+            next += 1;
+            Records::prefetch(node);
+            for side in [self.course.onward.opposite(), self.course.onward] {
+                if let Some(child) = self.child(node, side) {
+                    self.queue.push(child);
                 }
             }
         }
-        std::mem::swap(&mut parts, &mut next);
-        next.clear();
-        if !unfolded {
-            return Some(
-                parts
-                    .iter()
-                    .filter_map(|part| if let Part::Met(node) = part { Some(*node) } else { None })
-                    .collect(),
-            );
-        }
     }
-    None
+
+    /// The first `want` nodes of the course, or fewer at its end; `None` if it was misled.
+    fn collect(mut self, want: usize, guard: &Guard) -> Option<Vec<&'g Node>> {
+        let mut nodes = Vec::with_capacity(want);
+        let root = self.view.node(self.view.root()).filter(|_| self.view.root() != NIL);
+        if !self.descend(root, 0, true, guard) {
+            return None;
+        }
+        self.touched = usize::MAX;
+        while nodes.len() < want {
+            if self.stack.len() <= self.touched {
+                self.touch(want - nodes.len());
+            }
+            let Some(Pending { node, depth }) = self.stack.pop() else { break };
+            if self.course.behind(node) {
+                break;
+            }
+            nodes.push(node);
+            let beyond = self.child(node, self.course.onward);
+            if !self.descend(beyond, depth + 1, false, guard) {
+                return None;
+            }
+        }
+        Some(nodes)
+    }
 }
 
 impl Tree {
@@ -171,14 +213,17 @@ impl Tree {
         loop {
             let want = chunk.len().clamp(FEWEST, MOST).min(range.limit - chunk.len().min(range.limit));
             let nodes = self.attempt_whole(guard, |view| {
-                collect(view, &Course::new(&rest, view), want, self.len(), guard)
+                let collector = Collector {
+                    view: *view,
+                    course: &Course::new(&rest, view),
+                    len: self.len(),
+                    stack: Vec::with_capacity(MOST_DEPTH / 2),
+                    queue: Vec::with_capacity(2 * want),
+                    touched: usize::MAX,
+                };
+                collector.collect(want, guard)
             });
-            let mut ahead = nodes.iter();
-            ahead.by_ref().take(AHEAD).for_each(|node| Records::prefetch(node));
             for node in &nodes {
-                if let Some(node) = ahead.next() {
-                    Records::prefetch(node);
-                }
                 if chunk.is_full() {
                     return;
                 }

@@ -143,10 +143,16 @@ fn freed_nodes_are_reused_and_chunks_go_back() {
                 engine.validate().unwrap();
             }
         }
-        settle();
-        let counts = engine.tree.arena.counts();
-        assert!(counts.bytes < 20_000 * 24 / 2, "{counts:?}");
-        assert!(engine.stats().memory_bytes < full / 2, "{} of {full}", engine.stats().memory_bytes);
+        // Moves and releases go on with each delete, as fast as the threads of other tests let the epoch advance.
+        let shrunk = (0..500).any(|_| {
+            for n in 0..100u32 {
+                engine.set(&n.to_be_bytes(), b"").unwrap();
+                engine.delete(&n.to_be_bytes()).unwrap();
+            }
+            settle();
+            engine.tree.arena.counts().bytes < 20_000 * 24 / 2 && engine.stats().memory_bytes < full / 2
+        });
+        assert!(shrunk, "{:?}, {} bytes of {full}", engine.tree.arena.counts(), engine.stats().memory_bytes);
         engine.validate().unwrap();
         for key in keys.iter().step_by(7) {
             engine.delete(key).unwrap();
@@ -157,8 +163,12 @@ fn freed_nodes_are_reused_and_chunks_go_back() {
         }
         engine.compact().unwrap();
         settle();
+        let given_back = (0..500).any(|_| {
+            settle();
+            engine.stats().memory_bytes < full / 4
+        });
         let after = engine.stats();
-        assert!(after.memory_bytes < full / 4, "{} of {full}", after.memory_bytes);
+        assert!(given_back, "{} of {full}", after.memory_bytes);
         assert_eq!((after.records, engine.tree.arena.counts().used), (3_000, 3_001));
         engine.validate().unwrap();
         let mut value = Vec::new();
@@ -187,9 +197,11 @@ fn overwriting_with_other_sizes_keeps_memory_near_the_data() {
         for key in &keys {
             assert_eq!(engine.delete(key).unwrap(), Existence::Present);
         }
-        settle();
-        let left = engine.stats().memory_bytes;
-        assert!(left < stats.memory_bytes / 10, "{left} of {}", stats.memory_bytes);
+        let given_back = (0..500).any(|_| {
+            settle();
+            engine.stats().memory_bytes < stats.memory_bytes / 10
+        });
+        assert!(given_back, "{} of {}", engine.stats().memory_bytes, stats.memory_bytes);
     });
 }
 
@@ -365,7 +377,7 @@ fn wrong_shortcuts_mislead_nobody() {
             // Links to nodes of other keys, to free ones, to the sentinel and to none at all.
             view.shortcuts().unwrap().offer(shortcuts::Shortcuts::hash(key), wrong);
             let mut found = Vec::new();
-            let present = wrong as usize % keys.len() % 3 != 0;
+            let present = !(wrong as usize % keys.len()).is_multiple_of(3);
             assert_eq!(engine.get(key, &mut found).unwrap(), present);
             assert_eq!(found, if present { whole_value(key, 3) } else { vec![] });
             view.shortcuts().unwrap().offer(shortcuts::Shortcuts::hash(key), wrong);

@@ -81,8 +81,9 @@ fn growth(subject: &Subject) {
     let engine = subject.open();
     let mut session = engine.session().expect("a session");
     let mut live_bytes = 0;
-    let mut last = engine.stats().memory_bytes;
-    assert!(last < 64 << 20, "an empty engine holds {last} bytes");
+    let empty = engine.stats().memory_bytes;
+    assert!(empty < 64 << 20, "an empty engine holds {empty} bytes");
+    let mut first = empty;
     for step in 0..4 {
         for n in 0..5_000 {
             let (key, value) = (numbered_key(step * 5_000 + n), value(100, n as u64));
@@ -97,8 +98,11 @@ fn growth(subject: &Subject) {
         if subject.is_in_memory() {
             let memory = stats.memory_bytes;
             assert!(memory >= live_bytes, "{memory} bytes of memory for {live_bytes} live bytes");
-            assert!(memory > last, "{memory} bytes of memory after inserts, {last} before");
-            last = memory;
+            // From one step to the next it may fall: what was moved away from is given back when its readers have gone on.
+            assert!(memory > first, "{memory} bytes of memory after inserts, {first} before");
+            if step == 0 {
+                first = memory;
+            }
         }
     }
     engine.validate().expect("valid");

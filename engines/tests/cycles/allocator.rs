@@ -1,6 +1,6 @@
 //! The system's allocator, with a count of what is out.
 //!
-//! Thread safety: two counters, changed by relaxed additions; a reading is exact when no other thread allocates.
+//! Thread safety: one counter, changed by relaxed additions; a reading is exact when no other thread allocates.
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// See the head of this file.
 pub struct Counting {
     live: AtomicUsize,
-    peak: AtomicUsize,
 }
 
 impl Counting {
     /// Nothing is out.
     pub const fn new() -> Self {
-        Self { live: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
+        Self { live: AtomicUsize::new(0) }
     }
 
     /// Bytes that are out, as they were asked for.
@@ -23,14 +22,8 @@ impl Counting {
         self.live.load(Relaxed)
     }
 
-    /// The most bytes that were out since the last call; begins anew.
-    pub fn take_peak(&self) -> usize {
-        self.peak.swap(self.live(), Relaxed)
-    }
-
     fn grow(&self, bytes: usize) {
-        let live = self.live.fetch_add(bytes, Relaxed) + bytes;
-        self.peak.fetch_max(live, Relaxed);
+        self.live.fetch_add(bytes, Relaxed);
     }
 
     fn shrink(&self, bytes: usize) {

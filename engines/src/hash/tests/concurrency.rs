@@ -93,7 +93,6 @@ fn overlapping_writers_and_readers_see_whole_values_and_whole_batches() {
     });
 }
 
-
 /// Key, then bytes that all are one mark, in a length that changes often enough for records to change their blocks.
 fn marked(key: &[u8], mark: u8, len: usize) -> Vec<u8> {
     [key, &vec![mark; len]].concat()
@@ -134,7 +133,10 @@ fn readers_see_whole_values_and_miss_nothing_that_stays() {
                             // Any key that stays, together with the other writers.
                             let other = random.random_range(0..keys / 4) * 4;
                             let value = marked(&key(other), random.random(), 50 + n as usize % 3 * 40);
-                            assert!(table.update(&key(other), &value).expect("no error"), "key {other} is gone");
+                            assert!(
+                                table.update(&key(other), &value).expect("no error"),
+                                "key {other} is gone"
+                            );
                         }
                     }
                 });
@@ -168,7 +170,7 @@ fn readers_see_whole_values_and_miss_nothing_that_stays() {
                     let mut stay = 0;
                     let mut visit = |key: &[u8], value: &[u8]| {
                         assert_marked(key, value);
-                        stay += u32::from(key[3] % 4 == 0);
+                        stay += u32::from(key[3].is_multiple_of(4));
                         ControlFlow::Continue(())
                     };
                     table.for_each(&mut visit).expect("no error");

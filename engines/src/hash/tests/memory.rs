@@ -21,7 +21,7 @@ fn overhead(table: &Hash) -> f64 {
 #[test]
 fn memory_is_small_and_follows_overwrites_and_deletes() {
     within(LIMIT, "memory", || {
-        let count = 200_000;
+        let count = 1_000_000;
         let table = Hash::new(HashOptions::default()).expect("in range");
         (0..count).for_each(|n| table.set(&random_key(n), &[1; 100]).expect("no error"));
         let loaded = overhead(&table);

@@ -144,7 +144,9 @@ fn any_operations_agree_with_a_model() {
 fn growing_and_shrinking_move_a_bounded_number_of_entries() {
     within(LIMIT, "growing and shrinking move a bounded number of entries", || {
         // Segments of one line grow a deep directory, those of 64 lines are what a user has; two shards have two sizes.
-        for (lines, shards, most, count) in [(1, 1, 14, 20_000_u32), (64, 2, 1024, 60_000), (64, 1, 1024, 60_000)] {
+        for (lines, shards, most, count) in
+            [(1, 1, 14, 20_000_u32), (64, 2, 1024, 60_000), (64, 1, 1024, 60_000)]
+        {
             let table = open(1, 0.9, shards, lines);
             let key = |n: u32| n.to_be_bytes();
             let mut value = Vec::new();
@@ -174,10 +176,10 @@ fn growing_and_shrinking_move_a_bounded_number_of_entries() {
             assert!(left <= 14.0 * shards as f64 * 10.0, "{left}");
             // The counters prove the bounds, and that they count.
             let moved = detail(&table, "moved_per_operation_max_entries");
-            assert!(moved >= 6.0 && moved <= f64::from(most), "{moved}");
+            assert!((6.0..=f64::from(most)).contains(&moved), "{moved}");
             assert!(moved <= ENTRIES_MOVED_MOST as f64);
             let zeroed = detail(&table, "zeroed_per_operation_max_bytes");
-            assert!(zeroed >= 64.0 && zeroed <= 64.0 * 1024.0, "{zeroed}");
+            assert!((64.0..=64.0 * 1024.0).contains(&zeroed), "{zeroed}");
             assert_eq!(records(&table).len(), 10);
             table.validate().expect("invariants hold");
         }
@@ -301,7 +303,10 @@ fn what_is_not_supported_or_out_of_range_is_refused() {
             let options = serde_json::from_str(text).expect("it is JSON");
             (ENTRY.open)(&crate::entry::OpenOptions { options, ..Default::default() }).err()
         };
-        assert!(parsed(r#"{"buckets": 10, "load_factor": 0.5, "shards": 2, "segment_lines": 3, "seed": 7}"#).is_none());
+        assert!(
+            parsed(r#"{"buckets": 10, "load_factor": 0.5, "shards": 2, "segment_lines": 3, "seed": 7}"#)
+                .is_none()
+        );
         assert!(matches!(parsed(r#"{"bukets": 10}"#), Some(Error::InvalidOption { .. })));
     });
 }

@@ -45,7 +45,7 @@ fn a_zero_word_is_a_free_latch_and_bit_63_stays_clear() {
     }
     assert!(latch.lock());
     latch.unlock_obsolete();
-    assert_eq!(word.load(Ordering::Relaxed), 10 * STEP | OBSOLETE);
+    assert_eq!(word.load(Ordering::Relaxed), (10 * STEP) | OBSOLETE);
 }
 
 /// Writers keep two words equal and count in them; readers take only what a version held for.

@@ -97,11 +97,8 @@ fn a_block_tells_its_capacity() {
             assert_eq!(unsafe { Slab::capacity_of(out.block, words) }, Slab::capacity(words));
             if words <= SMALL_WORDS_MOST {
                 // SAFETY: the block is out.
-                assert_eq!(
-                    unsafe { Slab::capacity_of(out.block, 1) },
-                    Slab::capacity(words),
-                    "of what it uses now"
-                );
+                let capacity = unsafe { Slab::capacity_of(out.block, 1) };
+                assert_eq!(capacity, Slab::capacity(words), "of what it uses now");
             }
             assert_eq!(Block::at(out.block.address()), Some(out.block));
             assert!(out.block.as_ptr().is_aligned());

@@ -82,7 +82,8 @@ fn histories_of_a_few_keys_are_linearizable() {
                                 4 => {
                                     let mut batch = WriteBatch::new();
                                     batch.set(&name, &own.to_le_bytes());
-                                    batch.set(&[key as u8, 1], b"beside");
+                                    // They come after it, so that it waits for them, linked and not yet in effect.
+                                    (0..60).for_each(|n| batch.set(&[key as u8, n], b"beside"));
                                     table.batch(&batch).expect("no error");
                                     note(true, Some(own));
                                 }
