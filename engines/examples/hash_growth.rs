@@ -5,10 +5,10 @@
 //! processor away counts as a pause.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "an example prints, and fails by panicking")]
 
+use engines::GetBuffer;
 use engines::direct::Direct;
 use engines::engine::Engine;
 use engines::hash::{Hash, HashOptions};
-use engines::GetBuffer;
 use std::time::Instant;
 
 #[global_allocator]
@@ -28,7 +28,8 @@ fn key(n: u64) -> [u8; 24] {
 }
 
 fn main() {
-    let records = std::env::args().nth(1).map_or(10 * FIRST, |count| count.parse().expect("a number of records"));
+    let records =
+        std::env::args().nth(1).map_or(10 * FIRST, |count| count.parse().expect("a number of records"));
     let table = Hash::new(HashOptions::default()).expect("default options");
     let value = [7; 100];
     let mut pauses = Vec::new();
@@ -56,7 +57,10 @@ fn main() {
     println!("longest, ns: {:?}", pauses.iter().rev().take(10).collect::<Vec<_>>());
     let stats = table.stats();
     let live = stats.live_bytes.unwrap_or_default();
-    println!("memory beyond keys and values: {:.1} bytes a record", (stats.memory_bytes - live) as f64 / records as f64);
+    println!(
+        "memory beyond keys and values: {:.1} bytes a record",
+        (stats.memory_bytes - live) as f64 / records as f64
+    );
     for (name, figure) in stats.details {
         println!("  {name}: {figure}");
     }
@@ -87,7 +91,9 @@ fn compare_reads(table: &Hash, records: u64) {
     ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (name, index) in [("least", 0), ("median", ratios.len() / 2), ("most", ratios.len() - 1)] {
         if let Some((ratio, alone, together)) = ratios.get(index) {
-            println!("get_many({GROUP}), {name}: {ratio:.2} times as fast ({alone:.0} ns alone, {together:.0} ns together)");
+            println!(
+                "get_many({GROUP}), {name}: {ratio:.2} times as fast ({alone:.0} ns alone, {together:.0} ns together)"
+            );
         }
     }
 }
