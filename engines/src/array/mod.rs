@@ -5,8 +5,8 @@
 //! D. De Leo & P. Boncz, *Packed Memory Arrays – Rewired*, 2019 (segments of fixed size, an index over them, growth
 //! without copying the whole array).
 //!
-//! Records lie packed in key order in [`segment`]s of 8 KiB, whose heads are searched first; 256 of these lie
-//! side by side on one huge page, an [`extent`]; the list of all extents is one small array, the [`top`].
+//! Records lie packed in key order in `segment`s of 8 KiB, whose heads are searched first; 256 of these lie
+//! side by side on one huge page, an `extent`; the list of all extents is one small array, the `top`.
 //!
 //! Good at: scans, which copy whole segments as they lie, and reads, which cost two misses beyond the index. Bad at: inserts.
 //! Each shifts half of the bytes of a segment on average; a full segment makes its window rebalance, at amortised O(log² m)
@@ -15,7 +15,7 @@
 //! classical array it never moves all records at once, nor holds them twice. `stats` tells how much was moved.
 //!
 //! Thread safety: readers take no lock and write nothing shared. They read optimistically, segment by segment, and check
-//! versions (see [`extent`]). A write that stays in a segment locks that segment; one that does not takes the lock of the
+//! versions (see `extent`). A write that stays in a segment locks that segment; one that does not takes the lock of the
 //! structure, and makes readers of the window wait. Order of locks: pin the epoch, then `batching`, the lock of the
 //! structure, an extent, its segments, the slab. A batch raises `batches` while it is applied; operations that
 //! begin meanwhile wait, so that whoever has seen a part of it sees all of it afterwards.

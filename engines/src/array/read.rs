@@ -11,7 +11,7 @@ use crate::memory::prefetch;
 use crate::sync::Wait;
 use crossbeam::epoch::{self, Guard};
 
-/// Look-ups of [`Array::get_many`] that are under way at a time.
+/// Look-ups of `Array::get_many` that are under way at a time.
 const TOGETHER: usize = 16;
 /// Lines of a segment that hold its header and, as a rule, its directory.
 const DIRECTORY_LINES: usize = (HEADER_BYTES + 64 * 4).div_ceil(prefetch::LINE_BYTES);

@@ -167,6 +167,8 @@ impl Array {
                 continue;
             };
             let header = look.segment().header();
+            // Downwards the neighbour may have got a key above the last one: see `part`.
+            let is_whole = is_whole && !range.reverse;
             let entries = if is_whole { Some(0..header.count) } else { part(&look, range, cursor) };
             let Some(entries) = entries else {
                 wait.once();
@@ -227,6 +229,10 @@ fn start<'a>(range: &'a ScanRange<'_>, cursor: &'a Cursor) -> Bound<&'a [u8]> {
 }
 
 /// The entries of the segment in which a scan begins or goes on, from its bound on. `None` if the look does not hold.
+///
+/// A segment before the one that was copied may have entries beyond the bound: among keys whose head is that of the segment
+/// behind, its first key decides, and when that is deleted, keys above it belong to the segment before. Upwards this cannot
+/// matter, since the border between two segments moves in that direction only, as long as their heads stay.
 fn part(look: &Look<'_, '_>, range: &ScanRange<'_>, cursor: &Cursor) -> Option<Range<usize>> {
     let header = look.segment().header();
     let (key, is_included) = match start(range, cursor) {
@@ -234,6 +240,12 @@ fn part(look: &Look<'_, '_>, range: &ScanRange<'_>, cursor: &Cursor) -> Option<R
         Bound::Included(key) => (key, true),
         Bound::Excluded(key) => (key, false),
     };
+    if range.reverse
+        && let Some(last) = header.count.checked_sub(1)
+        && look.compare(last, header, key)?.is_lt()
+    {
+        return Some(0..header.count);
+    }
     // A key that is there is found without a look at what the segment's keys have in common.
     let (index, found) = match look.find(header, key) {
         Ok(Some(index)) => (index, true),

@@ -381,6 +381,35 @@ fn readers_and_scanners_are_right_while_extents_are_rebuilt() {
     });
 }
 
+/// The visitor takes away the key it is at and puts one above it, with the same head, which may belong to the segment
+/// before: then a scan downwards must not visit it.
+#[test]
+fn a_scan_downwards_stays_below_the_key_it_visited_last() {
+    within(LIMIT, "a scan downwards stays below the key it visited last", || {
+        const KEYS: u32 = 300;
+        for reverse in [false, true] {
+            let engine = sized(256, 64, 0.85);
+            let name = |n: u32| format!("user{:02}-the-same-in-many-keys-{n:04}", n / 100).into_bytes();
+            (0..KEYS).for_each(|n| engine.set(&name(n), b"value").unwrap());
+            let mut before = Vec::new();
+            let mut session = engine.session().unwrap();
+            let range = ScanRange { reverse, ..ScanRange::all() };
+            let visited = session.scan(&range, &mut |key, _| {
+                assert!(before.is_empty() || (before.as_slice() < key) != reverse, "out of order, or twice");
+                before = key.to_vec();
+                if key.last() != Some(&b'!') {
+                    engine.delete(key).unwrap();
+                    engine.set(&[key, &b"!"[..]].concat(), b"other").unwrap();
+                }
+                ControlFlow::Continue(())
+            });
+            assert!(visited.unwrap() >= u64::from(KEYS));
+            engine.validate().unwrap();
+            assert_eq!(engine.stats().records, u64::from(KEYS));
+        }
+    });
+}
+
 /// Everything that is `unsafe`, at a size that Miri can run: records outside, rebuilds, reclamation, two threads.
 #[test]
 fn a_few_records_go_through_every_path() {

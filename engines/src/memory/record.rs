@@ -6,7 +6,7 @@
 //!
 //! Invariants
 //! - Key and key length never change while the record can be reached.
-//! - The version is raised with every replaced value. It does not wrap: when it is used up, [`Record::replace`] says
+//! - The version is raised with every replaced value. It does not wrap: when it is used up, `Record::replace` says
 //!   [`Replaced::NoRoom`], and the writer exchanges the record for a new block. Readers are pinned, so the block cannot
 //!   have become another record while they look at it.
 //! - The header is stored last when a record is made, with release order, so that who loads it with acquire order finds
@@ -102,11 +102,12 @@ impl<'a> Record<'a> {
         Self { words: block }
     }
 
-    /// Whether a block that begins with this header holds a record that was not taken out. If so, the block is not freed
-    /// as long as the thread which loaded the header stays pinned.
+    /// Whether a block that begins with this header surely holds a record that was not taken out. If so, the block is not
+    /// freed as long as the thread which loaded the header stays pinned. Zero may be that of a record not yet written,
+    /// or of one without any bytes, of which nothing is sure.
     #[inline]
     pub(crate) const fn is_live(header: u64) -> bool {
-        header & (DEAD | 1 << 63) == 0
+        header != 0 && header & (DEAD | 1 << 63) == 0
     }
 
     /// Words of the record whose block begins with this header.
@@ -262,7 +263,7 @@ impl<'a> Record<'a> {
         (replaced, replaced_len)
     }
 
-    /// As [`Record::replace`], if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
+    /// As `Record::replace`, if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
     /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
     #[inline]
     pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {

@@ -7,7 +7,7 @@
 //! of look-ups and scans overlap their misses.
 //!
 //! Thread safety: readers take no latch and write nothing that others read; writers of values exclude each other record
-//! by record; inserts and deletes take turns by a mutex. See [`tree`] for the protocol. A scan copies a chunk of records and visits
+//! by record; inserts and deletes take turns by a mutex. See `tree` for the protocol. A scan copies a chunk of records and visits
 //! them under no latch.
 
 mod arena;

@@ -13,7 +13,7 @@
 use super::node::Node;
 use crate::memory::prefetch;
 use crate::memory::record::{HEADER_WORDS, Record, record_words};
-use crate::memory::slab::{Block, FREE, SMALL_WORDS_MOST, Slab};
+use crate::memory::slab::{Block, SMALL_WORDS_MOST, Slab};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 use std::sync::Arc;
@@ -137,8 +137,8 @@ impl Records {
             // SAFETY: blocks on a page that was listed for us stay until the guard is gone, and their first word may be read.
             let header =
                 unsafe { block.words(HEADER_WORDS) }.first().map_or(0, |word| word.load(Ordering::Acquire));
-            // Zero: the record is not yet written. It may have a key and a value of no bytes, and then it is not moved.
-            if header & FREE != 0 || header == 0 {
+            // One that was taken out already is freed whenever those leave who were pinned before us.
+            if !Record::is_live(header) {
                 continue;
             }
             let words = Record::words_of(header);
