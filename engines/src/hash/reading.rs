@@ -91,39 +91,35 @@ impl Hash {
     ) -> bool {
         bytes.clear();
         ends.clear();
+        let common = self.common();
         let mut searches: [Option<Search<'_, '_>>; GROUP] = [const { None }; GROUP];
         for (search, key) in searches.iter_mut().zip(keys) {
-            let hash = self.common().hasher.hash(key);
+            let hash = common.hasher.hash(key);
             let Some(shard) = self.shard(hash) else { return true };
+            shard.prefetch(common, hash);
             let version = shard.batches.read();
-            let segment = shard.segment(self.common(), hash, pin);
-            if let Some(segment) = segment {
-                segment.prefetch(hash);
-            }
-            *search = Some(Search { key, hash, shard, version, segment, candidate: None });
+            *search = Some(Search { key, hash, shard, version, segment: None, candidate: None });
         }
         for search in searches.iter_mut().flatten() {
-            let wanted = self.common().wanted(search.hash);
+            search.segment = search.shard.segment(common, search.hash, pin);
+            if let Some(segment) = search.segment {
+                segment.prefetch(search.hash);
+            }
+        }
+        for search in searches.iter_mut().flatten() {
+            let wanted = common.wanted(search.hash);
             search.candidate = search.segment.and_then(|segment| segment.candidate(wanted));
             if let Some(slot) = search.candidate {
                 slot.prefetch();
             }
         }
         for search in searches.iter().flatten() {
-            let slot = match search.candidate {
-                Some(slot) if !slot.record().has_key(search.key) => {
-                    let wanted = self.common().wanted(search.hash);
-                    search
-                        .segment
-                        .and_then(|segment| segment.find(wanted, search.key))
-                        .map(|found| found.slot)
-                }
-                candidate => candidate,
-            };
-            if let Some(slot) = slot {
-                slot.append_value(bytes);
-            }
-            ends.push(slot.map(|_| bytes.len()));
+            let wanted = common.wanted(search.hash);
+            let present = search.candidate.is_some_and(|slot| {
+                slot.read(search.key, bytes)
+                    || search.segment.is_some_and(|segment| segment.read(wanted, search.key, bytes))
+            });
+            ends.push(present.then_some(bytes.len()));
         }
         searches
             .iter()

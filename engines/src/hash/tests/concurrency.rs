@@ -182,9 +182,8 @@ fn readers_see_whole_values_and_miss_nothing_that_stays() {
         table.validate().expect("invariants hold");
         assert_eq!(table.stats().records, u64::from(keys));
         if !cfg!(miri) {
-            for figure in ["splits", "merges", "relocated_records"] {
-                let least = if figure == "relocated_records" { 20.0 } else { 200.0 };
-                assert!(detail(&table, figure) > least, "{figure}: {}", detail(&table, figure));
+            for (figure, least) in [("splits", 300.0), ("merges", 100.0), ("relocated_records", 1.0)] {
+                assert!(detail(&table, figure) >= least, "{figure}: {}", detail(&table, figure));
             }
         }
     });
