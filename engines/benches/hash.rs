@@ -2,11 +2,7 @@
 //!
 //! With the feature `peers-memory` the reads of one map behind a latch run beside it, in the same process: only ratios within a
 //! run count.
-#![expect(
-    clippy::expect_used,
-    missing_docs,
-    reason = "a benchmark fails by panicking, and criterion makes its main"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark fails by panicking, and criterion makes its main")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use engines::direct::Direct;
