@@ -107,11 +107,6 @@ impl Value<'_> {
         }
     }
 
-    /// Words that it takes in the heap.
-    pub(super) fn words(&self) -> usize {
-        value_words(self.code())
-    }
-
     fn store(&self, to: &[Word]) {
         match self {
             Self::Bytes(bytes) => {
