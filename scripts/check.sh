@@ -20,6 +20,9 @@ cargo fmt --all --check
 step "clippy, warnings are errors"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
+step "clippy with the engines of others"
+cargo clippy -p engines --features peers-memory --all-targets --locked -- -D warnings
+
 if command -v cargo-deny >/dev/null 2>&1; then
     step "licences, bans, sources"
     cargo deny --log-level error check bans licenses sources
@@ -30,7 +33,13 @@ fi
 step "tests, as the README has it"
 cargo test --workspace --locked
 
+step "conformance of the engines of others"
+cargo test -p engines --features peers-memory --test conformance --locked
+
 if ! $quick; then
+    step "models of the protocols under loom"
+    scripts/loom.sh
+
     step "documentation, warnings are errors"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 

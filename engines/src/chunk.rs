@@ -9,7 +9,8 @@ use crate::error::Result;
 use std::borrow::Cow;
 use std::ops::{Bound, ControlFlow};
 
-/// The first chunk is small, so that a short scan copies little more than it visits; then they double.
+/// The first chunk of a scan that may end anywhere is small, so that a short one copies little more than it visits; then they
+/// double. A scan with a limit that one chunk can hold is copied at once: whoever gives a limit means to see all of it.
 const FIRST_RECORDS: usize = 32;
 const MOST_RECORDS: usize = 1024;
 /// A chunk is full when it holds this many bytes, whatever the number of records.
@@ -100,7 +101,7 @@ pub fn scan_in_chunks(
         return Ok(0);
     }
     let mut rest = range.clone();
-    let mut capacity = FIRST_RECORDS;
+    let mut capacity = if rest.limit <= MOST_RECORDS { MOST_RECORDS } else { FIRST_RECORDS };
     let mut visited = 0;
     loop {
         chunk.reset(capacity.min(rest.limit));
@@ -112,10 +113,10 @@ pub fn scan_in_chunks(
             }
         }
         rest.limit -= chunk.len().min(rest.limit);
-        let Some(last) = chunk.last_key() else { return Ok(visited) };
-        if !chunk.is_full() {
+        if rest.limit == 0 || !chunk.is_full() {
             return Ok(visited);
         }
+        let Some(last) = chunk.last_key() else { return Ok(visited) };
         let cursor = Bound::Excluded(Cow::Owned(last.to_vec()));
         if rest.reverse {
             rest.upper = cursor;

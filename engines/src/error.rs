@@ -76,6 +76,14 @@ pub enum Error {
         /// The nearest name that exists.
         suggestion: Option<String>,
     },
+    /// The engine is known, but this program was built without it.
+    #[error("engine '{engine}' is not built in: it needs the cargo feature '{feature}'")]
+    NotBuiltIn {
+        /// The name that was asked for.
+        engine: String,
+        /// The feature to build with.
+        feature: &'static str,
+    },
     /// An option is unknown, malformed or out of its range.
     #[error("engine '{engine}': {message}")]
     InvalidOption {

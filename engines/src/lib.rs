@@ -8,35 +8,57 @@
 //! Imports run downwards only: registry → instruments → engines → words everybody uses ([`engine`], [`entry`],
 //! [`error`], [`options`], [`clock`]).
 
+// Under `--cfg loom` these two are all of the crate: the protocols that the model checker explores.
 pub(crate) mod memory;
 pub(crate) mod sync;
 
+#[cfg(not(loom))]
 pub mod chunk;
+#[cfg(not(loom))]
 pub mod clock;
+#[cfg(not(loom))]
 pub mod direct;
+#[cfg(not(loom))]
 pub mod engine;
+#[cfg(not(loom))]
 pub mod entry;
+#[cfg(not(loom))]
 pub mod error;
+#[cfg(not(loom))]
 pub mod options;
 
+#[cfg(not(loom))]
 pub(crate) mod head;
+#[cfg(not(loom))]
 #[cfg(test)]
 pub(crate) mod ordered_checks;
-pub(crate) mod record;
 
+#[cfg(not(loom))]
 pub mod array;
+#[cfg(not(loom))]
 pub mod btree;
+#[cfg(not(loom))]
 pub mod hash;
+#[cfg(not(loom))]
 pub mod lsm;
+#[cfg(all(feature = "peers-memory", not(loom)))]
+pub mod peers;
+#[cfg(not(loom))]
 pub mod rbtree;
 
+#[cfg(not(loom))]
 pub mod instruments;
+#[cfg(not(loom))]
 pub mod registry;
 
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(any(test, feature = "testing"), not(loom)))]
 pub mod testing;
 
+#[cfg(not(loom))]
 pub use engine::{
     Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, WriteBatch, WriteOp,
 };
+#[cfg(not(loom))]
 pub use error::{Error, Result};
+#[cfg(not(loom))]
+pub use memory::huge::{mapped_bytes, mapped_peak_bytes, restart_mapped_peak};

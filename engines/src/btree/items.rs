@@ -1,4 +1,6 @@
 //! Entries taken out of pages, to be put into others: whole keys, and values where they lie.
+//!
+//! Thread safety: data of the one who holds the latches of the pages.
 
 use super::limits::Limits;
 use super::link::{Node, expressible};

@@ -195,7 +195,7 @@ impl<'t, 'g> Reshape<'t, 'g> {
             counters.count_split();
             self.in_two(level, &items, &sizes, self.bias)
         } else {
-            vec![0..count]
+            std::iter::once(0..count).collect()
         };
         self.exchange(level, at, &[node], &items, &parts);
     }

@@ -14,13 +14,10 @@ use super::reshape::Structure;
 use crate::engine::Stats;
 use crate::memory::words::WORD_BYTES;
 use crossbeam::epoch::{self, Guard};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Times that retired blocks are offered to the epoch, so that all are free if nobody else is pinned.
 const EPOCHS: usize = 4;
-/// Times that the processor is given to others before a pinned thread is waited for no longer.
-const YIELDS: usize = 20_000;
 
 /// Counts of changes of shape.
 #[derive(Debug, Default)]
@@ -95,21 +92,7 @@ impl BTree {
 
     /// Waits until what was retired before is free, unless a thread stays pinned for very long.
     pub(super) fn reclaim(&self) {
-        let passed = Arc::new(AtomicBool::new(false));
-        self.slab.flush_retired(&epoch::pin());
-        {
-            let (guard, passed) = (epoch::pin(), Arc::clone(&passed));
-            guard.defer(move || passed.store(true, Relaxed));
-        }
-        for _ in 0..YIELDS {
-            // Bags are freed in the order they were flushed, so this one comes last.
-            epoch::pin().flush();
-            if passed.load(Relaxed) {
-                break;
-            }
-            std::thread::yield_now();
-        }
-        self.free_retired();
+        self.slab.reclaim();
     }
 
     fn leaf_totals(&self, guard: &Guard) -> Totals {

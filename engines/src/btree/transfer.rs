@@ -72,7 +72,10 @@ impl<'g> Reshape<'_, 'g> {
     }
 
     /// Moves about half of the `surplus` words of a leaf to its neighbour, or to a new leaf on the right.
-    #[expect(clippy::too_many_arguments, reason = "each is used once, by one caller")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a leaf, its neighbour and an edit, each of which has parts that are used alone"
+    )]
     fn transfer(
         &mut self,
         leaf: Node<'g>,

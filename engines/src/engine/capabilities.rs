@@ -14,6 +14,15 @@ pub const MAX_BATCH_OPERATIONS: usize = 10_000;
 /// The most key and value bytes a batch may hold, 16 MiB; a batch of one operation may hold any value that fits.
 pub const MAX_BATCH_BYTES: usize = 16 << 20;
 
+/// What an engine is known to break, so that whoever compares it can tell. Own engines have none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct KnownFault {
+    /// The check of the conformance suite that fails, by its name there.
+    pub check: &'static str,
+    /// What goes wrong, and why the engine cannot help it.
+    pub reason: &'static str,
+}
+
 /// What an engine can do. The harness decides by these flags, never by an engine's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Capabilities {
@@ -39,6 +48,8 @@ pub struct Capabilities {
     pub max_value_bytes: usize,
     /// The durability classes that may be asked for.
     pub durability: &'static [Durability],
+    /// What it promises by its kind and does not keep.
+    pub known_faults: &'static [KnownFault],
 }
 
 impl Capabilities {
@@ -54,6 +65,7 @@ impl Capabilities {
         max_key_bytes: MAX_KEY_BYTES,
         max_value_bytes: MAX_VALUE_BYTES,
         durability: &[Durability::None],
+        known_faults: &[],
     };
 
     /// Checks a key against the limit.

@@ -10,7 +10,9 @@ mod get_buffer;
 mod range;
 
 pub use batch::{WriteBatch, WriteOp};
-pub use capabilities::{Capabilities, MAX_BATCH_BYTES, MAX_BATCH_OPERATIONS, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use capabilities::{
+    Capabilities, KnownFault, MAX_BATCH_BYTES, MAX_BATCH_OPERATIONS, MAX_KEY_BYTES, MAX_VALUE_BYTES,
+};
 pub use durability::Durability;
 pub use get_buffer::GetBuffer;
 pub use range::ScanRange;

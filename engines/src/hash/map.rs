@@ -1,18 +1,14 @@
-//! The engine: shards behind latches.
+//! The engine: sessions, batches, visits and figures over the shards.
 //!
-//! Thread safety: each shard has a reader–writer latch of its own on cache lines of its own. Whoever needs
-//! several (a batch, a read of many keys) takes them in ascending order and holds all of them until it is
-//! done, so there is no cycle of waiting, a batch becomes visible at once, and a read of many keys is one
-//! point in time. No latch is held while a visitor runs or while the memory of a resized table is freed.
+//! Thread safety: see `shard`. Whoever needs several latches (a batch, a read of many keys that batches kept
+//! disturbing) takes them in ascending order and holds all of them until it is done, so there is no cycle of waiting. No
+//! latch is held while a visitor runs; the epoch is pinned, so what is freed meanwhile waits for it, a segment's worth at a time.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "shard numbers are the highest bits of a hash, as many as number the shards"
-)]
-
-use super::hasher::hash;
+use super::arena::Arena;
+use super::evacuation::Evacuation;
+use super::hasher::{KeyHash, KeyHasher};
 use super::options::{HashOptions, OPTIONS};
-use super::shard::{Figures, Shard};
+use super::shard::{Common, Figures, InPlace, Latched, Shard};
 use crate::chunk::Chunk;
 use crate::direct::{Direct, DirectSession};
 use crate::engine::{
@@ -20,10 +16,12 @@ use crate::engine::{
 };
 use crate::entry::{Entry, Kind, default_json, parse_options};
 use crate::error::{Error, Result};
-use crossbeam::utils::CachePadded;
-use parking_lot::{RwLock, RwLockWriteGuard};
-use std::mem::take;
+use crossbeam::epoch::{self, Guard};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 const NAME: &str = "hash";
 const CAPABILITIES: Capabilities = Capabilities {
@@ -32,15 +30,15 @@ const CAPABILITIES: Capabilities = Capabilities {
     batch_atomic_visibility: true,
     ..Capabilities::IN_MEMORY_ORDERED
 };
-/// Records that [`Engine::for_each`] copies under one latch.
-const CHUNK_RECORDS: usize = 1024;
-/// Groups whose records are trimmed under one latch.
-const GROUPS_TRIMMED: usize = 128;
+/// How often `compact` looks whether the epoch has passed, from when on it sleeps in between, and for how long.
+const LOOKS_MOST: u32 = 200;
+const LOOKS_AWAKE: u32 = 32;
+const NAP: Duration = Duration::from_millis(1);
 
 /// The registry's entry of [`struct@Hash`].
 pub static ENTRY: Entry = Entry {
     name: NAME,
-    summary: "sharded hash table with fingerprints and resizing in small steps: fast point operations, no order",
+    summary: "sharded hash table, readers without latches, growth in small steps: fast point operations, no order",
     kind: Kind::Own,
     capabilities: CAPABILITIES,
     options: OPTIONS,
@@ -50,12 +48,14 @@ pub static ENTRY: Entry = Entry {
 
 /// A concurrent hash table from keys to values.
 ///
-/// A point operation costs a constant number of cache misses on average: the group of slots and the record,
-/// and both once more for a key whose shard is being resized. A batch is seen as a whole: two successive
-/// reads never see a later part of it and then miss an earlier one.
+/// A point operation costs two dependent cache misses on average, a line of slots and the record; memory beyond keys
+/// and values is about 28 bytes a record. Readers take no latch. A batch is seen as a whole: two successive reads never
+/// see a later part of it and then miss an earlier one.
+#[derive(Debug)]
 pub struct Hash {
-    shards: Box<[CachePadded<RwLock<Shard>>]>,
-    shard_bits: u32,
+    shards: Box<[Shard]>,
+    common: Common,
+    evacuation: Evacuation,
 }
 
 impl Hash {
@@ -65,42 +65,101 @@ impl Hash {
     /// [`Error::InvalidOption`] if an option is out of its range.
     pub fn new(options: HashOptions) -> Result<Self> {
         options.check(NAME)?;
-        let HashOptions { buckets, load_factor, shards } = options;
-        let shard = || CachePadded::new(RwLock::new(Shard::new(buckets.div_ceil(shards), load_factor)));
-        Ok(Self {
-            shards: std::iter::repeat_with(shard).take(shards).collect(),
-            shard_bits: shards.trailing_zeros(),
-        })
+        let common = Common {
+            name: NAME,
+            arena: Arena::new(),
+            hasher: KeyHasher::new(options.seed),
+            shard_bits: options.shards.trailing_zeros(),
+            load_factor: options.load_factor,
+        };
+        let pin = epoch::pin();
+        let shards = (0..options.shards).map(|number| Shard::new(number, &options, &common, &pin)).collect();
+        Ok(Self { shards, common, evacuation: Evacuation::default() })
     }
 
     #[inline]
-    fn shard_of(&self, hash: u64) -> usize {
-        hash.checked_shr(u64::BITS - self.shard_bits).unwrap_or(0) as usize
+    pub(super) fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// Runs a write on the shard of `hash` and frees what it leaves after the latch is released.
-    fn write<T>(&self, hash: u64, change: impl FnOnce(&mut Shard) -> T) -> T {
-        let mut shard = self.shards[self.shard_of(hash)].write();
-        let answer = change(&mut shard);
-        let garbage = take(&mut shard.garbage);
-        drop(shard);
-        drop(garbage);
-        answer
+    #[inline]
+    pub(super) fn evacuation(&self) -> &Evacuation {
+        &self.evacuation
     }
 
-    /// Finishes the resize of a shard, in steps with the latch released between them.
-    fn finish_resize(shard: &RwLock<Shard>) {
-        loop {
-            let mut latched = shard.write();
-            let unfinished = latched.advance();
-            let garbage = take(&mut latched.garbage);
-            drop(latched);
-            drop(garbage);
-            if !unfinished {
+    /// The shard of a hash. There is one for every hash, so `None` never comes.
+    #[inline]
+    pub(super) fn shard(&self, hash: KeyHash) -> Option<&Shard> {
+        self.shards.get(hash.shard(self.common.shard_bits))
+    }
+
+    /// The hash of a key, what it leads to being asked for, and a pin.
+    #[inline]
+    fn begin(&self, key: &[u8]) -> (KeyHash, Guard) {
+        let hash = self.common.hasher.hash(key);
+        if let Some(shard) = self.shard(hash) {
+            shard.prefetch(&self.common, hash);
+        }
+        (hash, epoch::pin())
+    }
+
+    fn latch<'g>(&'g self, hash: KeyHash, pin: &'g Guard) -> Result<Latched<'g, 'g>> {
+        let shard = self.shard(hash).ok_or_else(|| broken("a hash without a shard"))?;
+        Ok(shard.latch(&self.common, pin))
+    }
+
+    /// Takes the latches of all these hashes' shards, in ascending order; each with its number.
+    pub(super) fn latch_all<'g>(
+        &'g self,
+        hashes: impl Iterator<Item = KeyHash>,
+        pin: &'g Guard,
+    ) -> Vec<(usize, &'g Shard, Latched<'g, 'g>)> {
+        let mut numbers: Vec<_> = hashes.map(|hash| hash.shard(self.common.shard_bits)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let latch = |number: usize| {
+            let shard: &'g Shard = self.shards.get(number)?;
+            Some((number, shard, shard.latch(&self.common, pin)))
+        };
+        numbers.into_iter().filter_map(latch).collect()
+    }
+
+    /// Waits until what was retired before is free, but not for ever: another thread may stay pinned.
+    fn let_the_epoch_pass(&self) {
+        let passed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&passed);
+        epoch::pin().defer(move || flag.store(true, Ordering::Relaxed));
+        for look in 0..LOOKS_MOST {
+            epoch::pin().flush();
+            if passed.load(Ordering::Relaxed) {
                 return;
             }
+            if look < LOOKS_AWAKE { thread::yield_now() } else { thread::sleep(NAP) }
         }
     }
+
+    fn figures(&self) -> Figures {
+        let pin = epoch::pin();
+        let mut all = Figures::default();
+        for shard in &self.shards {
+            let figures = shard.latch(&self.common, &pin).figures();
+            all.records += figures.records;
+            all.slots += figures.slots;
+            all.segments += figures.segments;
+            all.nodes += figures.nodes;
+            all.splits += figures.splits;
+            all.merges += figures.merges;
+            all.resizes += figures.resizes;
+            all.relocated += figures.relocated;
+            all.moved_most = all.moved_most.max(figures.moved_most);
+            all.zeroed_most = all.zeroed_most.max(figures.zeroed_most);
+        }
+        all
+    }
+}
+
+fn broken(message: &str) -> Error {
+    Error::InvariantBroken { engine: NAME, message: message.to_owned() }
 }
 
 impl Direct for Hash {
@@ -108,67 +167,85 @@ impl Direct for Hash {
     fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         CAPABILITIES.check_key(key)?;
         value.clear();
-        let hash = hash(key);
-        let shard = self.shards[self.shard_of(hash)].read();
-        let found = shard.get(hash, key);
-        value.extend_from_slice(found.unwrap_or_default());
-        Ok(found.is_some())
+        Ok(self.read(key, value))
     }
 
+    #[inline]
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         CAPABILITIES.check_record(key, value)?;
-        let hash = hash(key);
-        self.write(hash, |shard| shard.set(hash, key, value));
+        let (hash, pin) = self.begin(key);
+        if let Some(shard) = self.shard(hash)
+            && shard.replace_in_place(&self.common, hash, key, value, &pin) == InPlace::Done
+        {
+            return Ok(());
+        }
+        if self.latch(hash, &pin)?.set(hash, key, value)? {
+            self.tidy(&pin);
+        }
         Ok(())
     }
 
+    #[inline]
     fn update(&self, key: &[u8], value: &[u8]) -> Result<bool> {
         CAPABILITIES.check_record(key, value)?;
-        let hash = hash(key);
-        Ok(self.write(hash, |shard| shard.update(hash, key, value)))
+        let (hash, pin) = self.begin(key);
+        if let Some(shard) = self.shard(hash) {
+            match shard.replace_in_place(&self.common, hash, key, value, &pin) {
+                InPlace::Done => return Ok(true),
+                InPlace::Absent => return Ok(false),
+                InPlace::NeedsLatch => {}
+            }
+        }
+        let (present, freed) = self.latch(hash, &pin)?.update(hash, key, value);
+        if freed {
+            self.tidy(&pin);
+        }
+        Ok(present)
     }
 
     fn delete(&self, key: &[u8]) -> Result<Existence> {
         CAPABILITIES.check_key(key)?;
-        let hash = hash(key);
-        Ok(self.write(hash, |shard| shard.delete(hash, key)).into())
+        let (hash, pin) = self.begin(key);
+        let present = self.latch(hash, &pin)?.delete(hash, key);
+        if present {
+            self.tidy(&pin);
+        }
+        Ok(present.into())
     }
 
     fn batch(&self, batch: &WriteBatch) -> Result<()> {
         CAPABILITIES.check_batch(batch)?;
-        let hashes: Vec<u64> = batch.iter().map(|op| hash(op.key())).collect();
-        let mut numbers: Vec<usize> = hashes.iter().map(|&hash| self.shard_of(hash)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut latched: Vec<RwLockWriteGuard<'_, Shard>> =
-            numbers.iter().map(|&number| self.shards[number].write()).collect();
-        for (op, &hash) in batch.iter().zip(&hashes) {
-            let Ok(place) = numbers.binary_search(&self.shard_of(hash)) else { continue };
-            match op {
-                WriteOp::Set { key, value } => latched[place].set(hash, key, value),
-                WriteOp::Delete { key } => _ = latched[place].delete(hash, key),
-            }
+        let hashes: Vec<_> = batch.iter().map(|op| self.common.hasher.hash(op.key())).collect();
+        let pin = epoch::pin();
+        let mut latched = self.latch_all(hashes.iter().copied(), &pin);
+        for (_, shard, _) in &latched {
+            shard.batches.lock();
         }
-        let garbage: Vec<_> = latched.iter_mut().map(|shard| take(&mut shard.garbage)).collect();
+        let mut outcome = Ok(());
+        for (op, hash) in batch.iter().zip(hashes) {
+            let number = hash.shard(self.common.shard_bits);
+            let Ok(place) = latched.binary_search_by_key(&number, |(number, ..)| *number) else { continue };
+            let Some((_, _, shard)) = latched.get_mut(place) else { continue };
+            outcome = match op {
+                WriteOp::Set { key, value } => outcome.and(shard.set(hash, key, value).map(|_| ())),
+                WriteOp::Delete { key } => {
+                    shard.delete(hash, key);
+                    outcome
+                }
+            };
+        }
+        for (_, shard, _) in &latched {
+            shard.batches.unlock();
+        }
         drop(latched);
-        drop(garbage);
-        Ok(())
+        self.tidy(&pin);
+        outcome
     }
 
     fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
         values.reset(keys.len());
         keys.iter().try_for_each(|key| CAPABILITIES.check_key(key))?;
-        let hashes: Vec<u64> = keys.iter().map(|key| hash(key)).collect();
-        let mut numbers: Vec<usize> = hashes.iter().map(|&hash| self.shard_of(hash)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let latched: Vec<_> = numbers.iter().map(|&number| self.shards[number].read()).collect();
-        for (index, (key, &hash)) in keys.iter().zip(&hashes).enumerate() {
-            let Ok(place) = numbers.binary_search(&self.shard_of(hash)) else { continue };
-            if let Some(value) = latched[place].get(hash, key) {
-                values.put(index, value);
-            }
-        }
+        self.read_many(keys, values);
         Ok(())
     }
 
@@ -191,20 +268,19 @@ impl Engine for Hash {
     }
 
     fn for_each(&self, visit: Visitor<'_>) -> Result<()> {
-        let mut chunk = Chunk::new();
+        let (mut key, mut value) = (Vec::new(), Vec::new());
         for shard in &self.shards {
-            let slices = shard.read().slices();
-            let mut slice = 0;
-            while slice <= slices {
-                chunk.reset(CHUNK_RECORDS);
-                let latched = shard.read();
-                while slice <= slices && !chunk.is_full() {
-                    latched.visit_slice(slice, slices, &mut |key, value| chunk.push(key, value));
-                    slice += 1;
-                }
-                drop(latched);
-                for (key, value) in chunk.iter() {
-                    if visit(key, value) == ControlFlow::Break(()) {
+            let mut path = Some(0);
+            while let Some(from) = path {
+                let pin = epoch::pin();
+                let mut slots = Vec::new();
+                path = shard.latch(&self.common, &pin).gather(from, &mut slots);
+                for slot in slots {
+                    key.clear();
+                    value.clear();
+                    slot.record().append_key(&mut key);
+                    slot.append_value(&mut value);
+                    if visit(&key, &value) == ControlFlow::Break(()) {
                         return Ok(());
                     }
                 }
@@ -215,66 +291,60 @@ impl Engine for Hash {
 
     /// O(number of shards).
     fn stats(&self) -> Stats {
-        let mut all = Figures::default();
-        let mut resizing = 0;
-        for shard in &self.shards {
-            let figures = shard.read().figures();
-            all.records += figures.records;
-            all.live_bytes += figures.live_bytes;
-            all.memory_bytes += figures.memory_bytes;
-            all.slots += figures.slots;
-            all.tombstones += figures.tombstones;
-            all.resizes += figures.resizes;
-            all.moved_per_operation_max = all.moved_per_operation_max.max(figures.moved_per_operation_max);
-            resizing += usize::from(figures.resizing);
-        }
+        let all = self.figures();
+        let fill = if all.slots == 0 { 0.0 } else { all.records as f64 / all.slots as f64 };
         let details = [
             ("shards", self.shards.len() as f64),
+            ("segments", all.segments as f64),
+            ("directory_nodes", all.nodes as f64),
             ("buckets", all.slots as f64),
-            ("tombstones", all.tombstones as f64),
+            ("fill_ratio", fill),
+            ("splits", all.splits as f64),
+            ("merges", all.merges as f64),
             ("resizes", all.resizes as f64),
-            ("resizing_shards", resizing as f64),
-            ("moved_per_operation_max", all.moved_per_operation_max as f64),
+            ("relocated_records", all.relocated as f64),
+            ("table_bytes", self.common.arena.table_bytes() as f64),
+            ("moved_per_operation_max_entries", all.moved_most as f64),
+            ("zeroed_per_operation_max_bytes", all.zeroed_most as f64),
         ];
+        let own = size_of::<Self>() + size_of_val(&*self.shards) + self.evacuation.bytes();
         Stats {
-            records: all.records as u64,
-            live_bytes: Some(all.live_bytes as u64),
-            memory_bytes: (size_of::<Self>() + size_of_val(&*self.shards) + all.memory_bytes) as u64,
+            records: all.records,
+            live_bytes: Some(self.shards.iter().map(Shard::live_bytes).fold(0, u64::wrapping_add)),
+            memory_bytes: own as u64 + self.common.arena.held_bytes(),
             details: details.map(|(name, figure)| (name.to_owned(), figure)).to_vec(),
         }
     }
 
-    /// Finishes the resizes under way, so that look-ups need to search one table only.
-    fn flush(&self) -> Result<()> {
-        self.shards.iter().for_each(|shard| Self::finish_resize(shard));
-        Ok(())
-    }
-
-    /// Shrinks what is mostly empty, removes tombstones, and gives back what shorter values left over. Other
+    /// Joins segments that are half empty, moves records out of blocks that are too large and out of sparse pages. Other
     /// operations run in between.
     fn compact(&self) -> Result<()> {
         for shard in &self.shards {
-            Self::finish_resize(shard);
-            let mut wanted = shard.write().start_compaction(true);
-            while wanted {
-                Self::finish_resize(shard);
-                wanted = shard.write().start_compaction(false);
+            let mut path = Some(0);
+            while let Some(from) = path {
+                path = shard.latch(&self.common, &epoch::pin()).shrink_at(from);
             }
-            let mut group = Some(0);
-            while let Some(from) = group {
-                group = shard.write().trim(from, GROUPS_TRIMMED);
+            let mut path = Some(0);
+            while let Some(from) = path {
+                path = shard.latch(&self.common, &epoch::pin()).tighten(from);
             }
         }
+        while self.evacuate_some(&epoch::pin()) {
+            self.common.arena.flush_retired(&epoch::pin());
+        }
+        self.common.arena.flush_retired(&epoch::pin());
+        self.let_the_epoch_pass();
         Ok(())
     }
 
     fn validate(&self) -> Result<()> {
-        self.shards.iter().enumerate().try_for_each(|(number, shard)| {
-            let checked = shard.read().check(|hash| self.shard_of(hash) == number);
-            checked.map_err(|message| Error::InvariantBroken {
-                engine: NAME,
-                message: format!("shard {number}: {message}"),
-            })
-        })
+        let pin = epoch::pin();
+        for (number, shard) in self.shards.iter().enumerate() {
+            let latched = shard.latch(&self.common, &pin);
+            latched
+                .check(&self.common, number, shard.live_bytes())
+                .map_err(|message| broken(&format!("shard {number}: {message}")))?;
+        }
+        Ok(())
     }
 }

@@ -1,25 +1,33 @@
-//! A sharded hash table: point reads and writes at a constant number of cache misses, no order.
+//! A sharded hash table whose readers take no latch: point reads and writes at two dependent cache misses, no order.
 //!
-//! From the outside in: [`struct@Hash`] picks a shard by the high bits of a key's hash and takes that shard's latch;
-//! a shard holds one open-addressing table, and a second one while it is being resized; a table is an array
-//! of groups of eight slots, each group headed by a word of one-byte fingerprints that is searched eight at a
-//! time; a slot owns one heap allocation that holds key and value. The probing follows the Swiss tables of
-//! Abseil and the chunks of Folly's F14; the resizing in small steps is that of Redis dictionaries.
+//! The highest bits of a key's hash choose a shard, the next ones lead through a small trie of nodes of 64 to a
+//! segment, and the lowest choose a cache line of it: one control word with seven fingerprints, and seven slots. A slot is
+//! the address of a record, in which key and value lie together, and 16 more bits of the hash. So a look-up misses the
+//! caches twice, for the line and for the record.
 //!
-//! No operation pays for a whole table: a resize moves [`SLOTS_MOVED_PER_OPERATION`] slots with each write to
-//! its shard.
+//! Extendible hashing in segments is that of CCEH (M. Nam et al., *Write-Optimized Dynamic Hashing for Persistent
+//! Memory*, FAST 2019) and Dash (B. Lu et al., VLDB 2020); lines with fingerprints and counts of what overflowed past
+//! them are those of F14 (N. Bronson, X. Shi, Facebook, 2019). A trie takes the place of the directory, so that growth never
+//! copies more than one segment: no operation moves more than [`ENTRIES_MOVED_MOST`] entries.
+//!
+//! From the outside in: `map` (the engine), `shard` (what its latch guards), `directory` (the trie), `segment`, `arena` (the
+//! only file with `unsafe` code: addresses become references that live as long as a pin).
 
+mod arena;
 mod control;
+mod directory;
+mod evacuation;
 mod hasher;
 mod map;
 mod options;
-mod record;
+mod reading;
+mod segment;
 mod shard;
-mod table;
+mod validate;
 
 #[cfg(test)]
 mod tests;
 
 pub use map::{ENTRY, Hash};
 pub use options::HashOptions;
-pub use shard::SLOTS_MOVED_PER_OPERATION;
+pub use shard::ENTRIES_MOVED_MOST;

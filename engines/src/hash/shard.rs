@@ -1,296 +1,589 @@
-//! One shard: a table, and while it is being resized a second one that its records move out of.
+//! A shard: what happens under its latch, and what needs none.
 //!
-//! Thread safety: none of its own; the engine keeps a shard behind a latch, shared for the methods that take
-//! `&self`.
+//! Invariants
+//! - Inserts, deletes, exchanges of records, and all changes of segments and directory happen under the latch. A value
+//!   that fits is replaced under the lock of its record alone.
+//! - A record is in one slot of the segments that can be reached. It is dead before it leaves its slot.
+//! - `batches` is locked while a batch is applied, and by batches only, under the latches of all their shards: what was
+//!   read while its version held belongs to no half of a batch, and a value is replaced without the latch only
+//!   if, under the record's lock, the version still holds.
+//! - No operation moves more than [`ENTRIES_MOVED_MOST`] entries, as long as no 448 keys have the same 30 bits of hash.
 //!
-//! Invariants: a key lies in one of the two tables only. `retiring` is there from the start of a resize until
-//! its last record has moved and its memory was cleared; it never takes a new record. No resize starts while
-//! one is under way, and none need: the retiring table of C slots is gone after C / 32 + C / 2,048 writes, of
-//! which each adds one record at most, and a target table, of C / 4 slots at least, is chosen such that it is
-//! at most three quarters of its load limit full with the records there are, or the same size; so it has a
-//! free slot until then.
+//! Thread safety: readers write nothing but their own pin. Order of taking: pin, latches in ascending order of shards, lock of
+//! a record, slab.
+#![expect(
+    unsafe_code,
+    reason = "what was taken out of the table is retired, which asks for a proof at each place"
+)]
 
-use super::control::SLOTS;
-use super::record::{self, Record};
-use super::table::Table;
+use super::arena::{Arena, Entry, LINE_BYTES, LINES_MOST, NODE_BITS, NODE_BYTES, Root, Slot};
+use super::directory::{Place, place_of, segment_of};
+use super::hasher::{KeyHash, KeyHasher, TAG_BITS, tag};
+use super::options::HashOptions;
+use super::segment::{Found, Segment, Wanted};
+use crate::error::{Error, Result};
+use crate::memory::latch::VersionLatch;
+use crate::memory::record::Replaced;
+use crate::memory::slab::STRIPES;
+use crossbeam::epoch::Guard;
+use crossbeam::utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many slots of a table under resize each write operation moves: a bound on what an operation pays for a
-/// resize. A batch pays it for each of its operations.
-pub const SLOTS_MOVED_PER_OPERATION: usize = 32;
-/// How many groups of a table without records each write operation clears.
-const GROUPS_DISCARDED_PER_OPERATION: usize = 256;
+/// Entries that one operation moves at most.
+pub const ENTRIES_MOVED_MOST: usize = 1024;
+/// Lines of the largest segments that are still split.
+const LINES_SPLIT_MOST: usize = 128;
+/// Bits of the path that the directory uses at most; segments whose keys share more become longer instead.
+const DEPTH_MOST: u32 = 30;
+const _: () = assert!(DEPTH_MOST.is_multiple_of(NODE_BITS));
 
-/// See the module.
-pub(super) struct Shard {
-    active: Table,
-    retiring: Option<Retiring>,
-    /// The memory of resized tables, for the engine to free when it has released the latch. A batch may resize more than
-    /// once.
-    pub(super) garbage: Vec<Table>,
-    load_factor: f64,
-    least_groups: usize,
-    live_bytes: usize,
-    allocated_bytes: usize,
-    resizes: u64,
-    moved_per_operation_max: usize,
+/// What all shards share.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) name: &'static str,
+    pub(super) arena: Arena,
+    pub(super) hasher: KeyHasher,
+    pub(super) shard_bits: u32,
+    pub(super) load_factor: f64,
 }
 
-struct Retiring {
-    table: Table,
-    /// The group whose records move next.
-    next: usize,
+/// How large the segments of a shard are.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    /// Lines of a segment that is split when it is full.
+    lines: usize,
+    /// Lines of the first segment, and the least when it is the only one.
+    lines_least: usize,
+    /// Bits that all segments share at least.
+    depth_least: u32,
 }
 
-/// What a shard knows of itself.
-#[derive(Clone, Copy, Default)]
+/// What a shard did and has.
+#[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Figures {
-    pub(super) records: usize,
-    pub(super) live_bytes: usize,
-    /// Outside of the shard itself.
-    pub(super) memory_bytes: usize,
-    pub(super) slots: usize,
-    pub(super) tombstones: usize,
+    pub(super) records: u64,
+    pub(super) slots: u64,
+    pub(super) segments: u64,
+    pub(super) nodes: u64,
+    pub(super) splits: u64,
+    pub(super) merges: u64,
     pub(super) resizes: u64,
-    pub(super) resizing: bool,
-    pub(super) moved_per_operation_max: usize,
+    pub(super) relocated: u64,
+    pub(super) moved_most: u64,
+    pub(super) zeroed_most: u64,
+}
+
+#[derive(Debug)]
+struct Writers {
+    latch: Mutex<Figures>,
+    /// Key and value bytes. Changed without the latch when a value of another length is put in place.
+    live_bytes: AtomicU64,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Shard {
+    root: Root,
+    pub(super) batches: VersionLatch,
+    number: usize,
+    /// Of the slab of segments: the same for shards whose segments are about as large, so that a page serves all of them.
+    table_stripe: usize,
+    shape: Shape,
+    writers: CachePadded<Writers>,
+}
+
+/// What a write without the latch came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum InPlace {
+    /// The value was replaced.
+    Done,
+    /// The key is not there.
+    Absent,
+    /// It takes the latch to do or to know it.
+    NeedsLatch,
+}
+
+/// A shard whose latch is held.
+pub(super) struct Latched<'s, 'g> {
+    shard: &'g Shard,
+    common: &'g Common,
+    pin: &'g Guard,
+    figures: MutexGuard<'s, Figures>,
+    moved: u64,
+    zeroed: u64,
+}
+
+impl Common {
+    /// What is searched in a segment.
+    #[inline]
+    pub(super) fn wanted(&self, hash: KeyHash) -> Wanted {
+        Wanted { hash, tag: tag(hash.path(self.shard_bits)) }
+    }
+
+    /// Records that a segment of so many lines holds before it grows.
+    fn limit(&self, segment: Segment<'_>) -> u64 {
+        ((segment.slots() as f64 * self.load_factor) as u64).max(1)
+    }
+}
+
+impl Shape {
+    /// The sizes of the shards' segments lie evenly, in their logarithm, between `segment_lines` and twice as much: keys
+    /// spread evenly over segments, so segments of one size would all be full, and all be half empty, at the same time.
+    fn of(number: usize, options: &HashOptions) -> Self {
+        let phase = number as f64 / options.shards as f64;
+        let lines = options.segment_lines as f64 * phase.exp2();
+        // The slab's classes are coarser; half a step less, because it rounds up.
+        let lines = Arena::lines_served(((lines * 0.96).round() as usize).clamp(1, LINES_SPLIT_MOST));
+        let share = options.buckets.div_ceil(options.shards);
+        let slots = lines * super::control::SLOTS;
+        if share <= slots {
+            let least = Arena::lines_served(share.div_ceil(super::control::SLOTS)).min(lines);
+            return Self { lines, lines_least: least, depth_least: 0 };
+        }
+        let depth = share.div_ceil(slots).next_power_of_two().trailing_zeros();
+        Self { lines, lines_least: lines, depth_least: depth.min(DEPTH_MOST) }
+    }
 }
 
 impl Shard {
-    /// An empty shard with at least `slots` slots.
-    pub(super) fn new(slots: usize, load_factor: f64) -> Self {
-        let groups = slots.div_ceil(SLOTS).next_power_of_two();
-        Self {
-            active: Table::new(groups),
-            retiring: None,
-            garbage: Vec::new(),
-            load_factor,
-            least_groups: groups,
-            live_bytes: 0,
-            allocated_bytes: 0,
-            resizes: 0,
-            moved_per_operation_max: 0,
-        }
+    /// An empty shard.
+    pub(super) fn new(number: usize, options: &HashOptions, common: &Common, pin: &Guard) -> Self {
+        let shape = Shape::of(number, options);
+        let table_stripe = number * STRIPES / options.shards;
+        let entry = common.arena.new_segment(table_stripe, shape.lines_least, pin);
+        let slots = Segment::of(entry).map_or(0, Segment::slots) as u64;
+        let figures = Figures { segments: 1, slots, ..Figures::default() };
+        let writers = Writers { latch: Mutex::new(figures), live_bytes: AtomicU64::new(0) };
+        let root = Root::new(entry);
+        let shard =
+            Self { root, batches: VersionLatch::new(), number, table_stripe, shape, writers: writers.into() };
+        shard.presize(common, pin);
+        shard
     }
 
-    /// The value of a key.
-    #[inline]
-    pub(super) fn get(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
-        let record = match (self.active.get(hash, key), &self.retiring) {
-            (None, Some(retiring)) => retiring.table.get(hash, key),
-            (record, _) => record,
-        };
-        record.map(|record| record::value(record))
-    }
-
-    /// Inserts a record or replaces its value.
-    pub(super) fn set(&mut self, hash: u64, key: &[u8], value: &[u8]) {
-        self.advance();
-        if self.replace(hash, key, value) {
-            return;
-        }
-        let limit = self.limit(self.active.groups());
-        if self.retiring.is_none() && self.active.used() >= limit {
-            let groups = self.active.groups();
-            let crowded = self.active.records() > limit / 2;
-            self.start_resize(if crowded { groups * 2 } else { groups });
-        }
-        let record = record::new(key, value);
-        self.live_bytes += key.len() + value.len();
-        self.allocated_bytes += record.len();
-        self.active.insert(hash, record);
-    }
-
-    /// Replaces the value of a key that is there.
-    pub(super) fn update(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
-        self.advance();
-        self.replace(hash, key, value)
-    }
-
-    /// Removes a record that is there.
-    pub(super) fn delete(&mut self, hash: u64, key: &[u8]) -> bool {
-        self.advance();
-        let Some(record) = self.remove(hash, key) else { return false };
-        self.live_bytes -= key.len() + record::value(&record).len();
-        self.allocated_bytes -= record.len();
-        if self.retiring.is_none() {
-            let (groups, limit) = (self.active.groups(), self.limit(self.active.groups()));
-            let sparse = self.active.records() <= limit / 8;
-            let target = if sparse { self.fitting_groups() } else { groups };
-            if target < groups {
-                self.start_resize(target);
-            } else if self.active.tombstones() > limit / 4 && self.active.records() <= limit / 2 {
-                self.start_resize(groups);
+    fn presize(&self, common: &Common, pin: &Guard) {
+        let mut latched = self.latch(common, pin);
+        let mut path = Some(0);
+        while let Some(from) = path {
+            let Some(place) = latched.place(from) else { break };
+            if place.depth() < self.shape.depth_least {
+                latched.split(&place);
+            } else {
+                path = place.next_path(from);
             }
         }
+        latched.figures.splits = 0;
+    }
+
+    /// Takes the latch.
+    pub(super) fn latch<'g>(&'g self, common: &'g Common, pin: &'g Guard) -> Latched<'g, 'g> {
+        Latched { shard: self, common, pin, figures: self.writers.latch.lock(), moved: 0, zeroed: 0 }
+    }
+
+    /// Key and value bytes of its records.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.writers.live_bytes.load(Ordering::Relaxed)
+    }
+
+    fn account(&self, added: usize, gone: usize) {
+        if added != gone {
+            let change = (added as u64).wrapping_sub(gone as u64);
+            self.writers.live_bytes.fetch_add(change, Ordering::Relaxed);
+        }
+    }
+
+    /// The segment of a hash.
+    #[inline]
+    pub(super) fn segment<'g>(
+        &'g self,
+        common: &Common,
+        hash: KeyHash,
+        pin: &'g Guard,
+    ) -> Option<Segment<'g>> {
+        segment_of(&self.root, hash.path(common.shard_bits), pin)
+    }
+
+    /// Asks for the line where a search begins. A pin is a full barrier, which no later load may overtake; so who asks before
+    /// it lets this miss, and with it the next operation's, overlap with those that are still under way.
+    #[inline]
+    pub(super) fn prefetch(&self, common: &Common, hash: KeyHash) {
+        self.root.prefetch(hash.path(common.shard_bits), |lines| hash.home(lines));
+    }
+
+    /// The record of a key. Takes no latch.
+    #[inline]
+    pub(super) fn find<'g>(
+        &'g self,
+        common: &Common,
+        hash: KeyHash,
+        key: &[u8],
+        pin: &'g Guard,
+    ) -> Option<Slot<'g>> {
+        let found = self.segment(common, hash, pin)?.find(common.wanted(hash), key)?;
+        Some(found.slot)
+    }
+
+    /// Appends the value of a key; whether it is there. Takes no latch.
+    #[inline]
+    pub(super) fn read(
+        &self,
+        common: &Common,
+        hash: KeyHash,
+        key: &[u8],
+        value: &mut Vec<u8>,
+        pin: &Guard,
+    ) -> bool {
+        let segment = self.segment(common, hash, pin);
+        segment.is_some_and(|segment| segment.read(common.wanted(hash), key, value))
+    }
+
+    /// Replaces a value without the latch, if it fits and no batch is under way.
+    #[inline]
+    pub(super) fn replace_in_place(
+        &self,
+        common: &Common,
+        hash: KeyHash,
+        key: &[u8],
+        value: &[u8],
+        pin: &Guard,
+    ) -> InPlace {
+        if self.batches.is_locked() {
+            return InPlace::NeedsLatch;
+        }
+        let Some(version) = self.batches.read() else { return InPlace::NeedsLatch };
+        let Some(slot) = self.find(common, hash, key, pin) else {
+            return if self.batches.holds(version) { InPlace::Absent } else { InPlace::NeedsLatch };
+        };
+        let mut gone = 0;
+        let allowed = |old| {
+            gone = old;
+            self.batches.holds(version)
+        };
+        match slot.replace_if(value, allowed) {
+            Replaced::Done => {
+                self.account(value.len(), gone);
+                InPlace::Done
+            }
+            Replaced::NoRoom | Replaced::Dead => InPlace::NeedsLatch,
+        }
+    }
+}
+
+impl<'g> Latched<'_, 'g> {
+    fn place(&self, path: u64) -> Option<Place<'g>> {
+        place_of(&self.shard.root, path, self.pin)
+    }
+
+    fn place_of(&self, hash: KeyHash) -> Option<Place<'g>> {
+        self.place(hash.path(self.common.shard_bits))
+    }
+
+    /// Sets a record; whether a block was freed.
+    ///
+    /// # Errors
+    /// [`Error::Full`] if more keys than a segment can hold have the same hash.
+    pub(super) fn set(&mut self, hash: KeyHash, key: &[u8], value: &[u8]) -> Result<bool> {
+        let wanted = self.common.wanted(hash);
+        let Some(place) = self.place_of(hash) else { return Err(self.full()) };
+        if let Some(found) = place.segment.find(wanted, key) {
+            return Ok(self.replace(&place, found, wanted, key, value));
+        }
+        let place = self.with_room(place, hash)?;
+        let slot = self.common.arena.new_record(self.shard.number, wanted.tag, key, value, self.pin);
+        let home = hash.home(place.segment.lines());
+        let inserted = place.segment.insert(home, hash.fingerprint(), slot);
+        debug_assert!(inserted, "there was room");
+        place.set_count(place.count() + 1);
+        self.figures.records += 1;
+        self.shard.account(key.len() + value.len(), 0);
+        self.note_work();
+        Ok(false)
+    }
+
+    /// Replaces the value of a key that is there: whether it is, and whether a block was freed.
+    pub(super) fn update(&mut self, hash: KeyHash, key: &[u8], value: &[u8]) -> (bool, bool) {
+        let wanted = self.common.wanted(hash);
+        let Some(place) = self.place_of(hash) else { return (false, false) };
+        match place.segment.find(wanted, key) {
+            Some(found) => (true, self.replace(&place, found, wanted, key, value)),
+            None => (false, false),
+        }
+    }
+
+    /// Removes a record; whether it was there.
+    pub(super) fn delete(&mut self, hash: KeyHash, key: &[u8]) -> bool {
+        let wanted = self.common.wanted(hash);
+        let Some(place) = self.place_of(hash) else { return false };
+        let Some(found) = place.segment.find(wanted, key) else { return false };
+        let record = found.slot.record();
+        record.kill();
+        let gone = key.len() + record.value_len();
+        place.segment.remove(hash, found);
+        // SAFETY: the record was in this slot only, which is free now; whoever frees a slot does so under the latch.
+        unsafe { self.common.arena.retire_record(self.shard.number, found.slot, self.pin) };
+        place.set_count(place.count().saturating_sub(1));
+        self.figures.records = self.figures.records.saturating_sub(1);
+        self.shard.account(0, gone);
+        self.shrink(&place, 1, 2);
+        self.note_work();
         true
     }
 
-    fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Record> {
-        if let Some(position) = self.active.find(hash, key) {
-            return self.active.remove(position);
-        }
-        let table = &mut self.retiring.as_mut()?.table;
-        table.find(hash, key).and_then(|position| table.remove(position))
-    }
-
-    fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Record> {
-        if let Some(position) = self.active.find(hash, key) {
-            return self.active.record_mut(position);
-        }
-        let table = &mut self.retiring.as_mut()?.table;
-        table.find(hash, key).and_then(|position| table.record_mut(position))
-    }
-
-    fn replace(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
-        let Some(record) = self.find_mut(hash, key) else { return false };
-        let (value_len, len) = (record::value(record).len(), record.len());
-        record::replace(record, value);
-        let new_len = record.len();
-        self.live_bytes = self.live_bytes - value_len + value.len();
-        self.allocated_bytes = self.allocated_bytes - len + new_len;
+    /// Moves a record to another block, if the table still leads to this one; whether it did.
+    pub(super) fn relocate(&mut self, hash: KeyHash, address: u64) -> bool {
+        let wanted = self.common.wanted(hash);
+        let Some(place) = self.place_of(hash) else { return false };
+        let Some(found) = place.segment.find_address(wanted, address) else { return false };
+        let record = found.slot.record();
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        record.append_key(&mut key);
+        record.kill();
+        found.slot.append_value(&mut value);
+        self.exchange(&place, found, wanted, &key, &value);
+        self.figures.relocated += 1;
         true
     }
 
-    /// How many slots of a table with `groups` groups may be used; at least one always stays empty.
-    fn limit(&self, groups: usize) -> usize {
-        (((groups * SLOTS) as f64 * self.load_factor) as usize).max(1)
-    }
-
-    /// The size a resize may shrink to: a quarter at the least, and not so small that it would have to grow
-    /// soon.
-    fn fitting_groups(&self) -> usize {
-        let mut groups = self.active.groups();
-        let least = self.least_groups.max(groups / 4);
-        while groups > least && self.active.records() <= self.limit(groups / 2) * 3 / 4 {
-            groups /= 2;
+    /// Moves the records of a segment whose blocks are larger than they need be. Returns the path behind the segment.
+    pub(super) fn tighten(&mut self, path: u64) -> Option<u64> {
+        let place = self.place(path)?;
+        let loose: Vec<_> = place.segment.records().filter(|(_, slot, _)| Arena::is_loose(*slot)).collect();
+        for (_, slot, _) in loose {
+            let hash = self.hash_of(slot);
+            self.relocate(hash, slot.address());
         }
-        groups
+        place.next_path(path)
     }
 
-    fn start_resize(&mut self, groups: usize) {
-        let table = std::mem::replace(&mut self.active, Table::new(groups));
-        self.retiring = Some(Retiring { table, next: 0 });
-        self.resizes += 1;
+    fn replace(
+        &mut self,
+        place: &Place<'g>,
+        found: Found<'g>,
+        wanted: Wanted,
+        key: &[u8],
+        value: &[u8],
+    ) -> bool {
+        let mut gone = 0;
+        let allowed = |old| {
+            gone = old;
+            true
+        };
+        let freed = found.slot.replace_if(value, allowed) != Replaced::Done;
+        if freed {
+            found.slot.record().kill();
+            gone = found.slot.record().value_len();
+            self.exchange(place, found, wanted, key, value);
+        }
+        self.shard.account(value.len(), gone);
+        freed
     }
 
-    /// Does one operation's share of a resize under way. Returns whether one is left.
-    pub(super) fn advance(&mut self) -> bool {
-        let Some(Retiring { table, next }) = &mut self.retiring else { return false };
-        if *next < table.groups() && table.records() > 0 {
-            let end = (*next + SLOTS_MOVED_PER_OPERATION / SLOTS).min(table.groups());
-            let moved = (*next..end).map(|group| table.move_group(group, &mut self.active)).sum();
-            *next = end;
-            self.moved_per_operation_max = self.moved_per_operation_max.max(moved);
+    /// Puts a new record in the place of one that is dead.
+    fn exchange(&mut self, place: &Place<'g>, found: Found<'g>, wanted: Wanted, key: &[u8], value: &[u8]) {
+        let (arena, stripe) = (&self.common.arena, self.shard.number);
+        let slot = arena.new_record(stripe, wanted.tag, key, value, self.pin);
+        place.segment.exchange(found, slot);
+        // SAFETY: the old record was in this slot only, which leads to the new one now; slots change under the latch.
+        unsafe { arena.retire_record(stripe, found.slot, self.pin) };
+    }
+
+    fn full(&self) -> Error {
+        let bytes = self.common.arena.held_bytes();
+        Error::Full { engine: self.common.name, used_bytes: bytes, limit_bytes: bytes }
+    }
+
+    /// The place of a hash, grown if it is full.
+    fn with_room(&mut self, place: Place<'g>, hash: KeyHash) -> Result<Place<'g>> {
+        let mut place = place;
+        if place.count() < self.common.limit(place.segment) {
+            return Ok(place);
+        }
+        loop {
+            if !self.grow(&place) && place.count() >= place.segment.slots() as u64 {
+                return Err(self.full());
+            }
+            place = self.place_of(hash).ok_or_else(|| self.full())?;
+            if place.count() < place.segment.slots() as u64 {
+                return Ok(place);
+            }
+        }
+    }
+
+    fn grow(&mut self, place: &Place<'g>) -> bool {
+        let lines = place.segment.lines();
+        if lines < self.shard.shape.lines {
+            self.resize(place, Arena::lines_served(lines * 2).min(self.shard.shape.lines));
+        } else if place.depth() < DEPTH_MOST {
+            self.split(place);
+        } else if lines < LINES_MOST {
+            self.resize(place, (lines * 2).min(LINES_MOST));
         } else {
-            table.discard(GROUPS_DISCARDED_PER_OPERATION);
+            return false;
         }
-        if table.groups() == 0 {
-            self.garbage.extend(self.retiring.take().map(|retiring| retiring.table));
-        }
-        self.retiring.is_some()
+        true
     }
 
-    /// Starts a resize if that frees memory, or tombstones if these are asked for, and none is under way.
-    /// Returns whether it did.
-    pub(super) fn start_compaction(&mut self, tombstones: bool) -> bool {
-        let groups = self.fitting_groups();
-        let useful = groups < self.active.groups() || (tombstones && self.active.tombstones() > 0);
-        if useful && self.retiring.is_none() {
-            self.start_resize(groups);
+    /// After deletes: joins the segment with its buddy when both fill no more than `most.0 / most.1` of one, or makes it
+    /// shorter when it is the only one. Whether it did.
+    fn shrink(&mut self, place: &Place<'g>, part: u64, whole: u64) -> bool {
+        let shape = self.shard.shape;
+        let (count, lines) = (place.count(), place.segment.lines());
+        let limit = self.common.limit(place.segment);
+        if place.depth() > shape.depth_least
+            && let Some((first, entry, buddy_count)) = place.buddy()
+            && (count + buddy_count) * whole <= limit * part
+        {
+            self.merge(place, first, entry, count + buddy_count);
+            return true;
+        }
+        let least = if place.depth() == 0 { shape.lines_least } else { shape.lines };
+        if lines > least && count * 2 * whole <= limit * part {
+            self.resize(place, Arena::lines_served(lines.div_ceil(2)).clamp(least, lines - 1));
             return true;
         }
         false
     }
 
-    /// Gives back the unused bytes of the records in some groups; returns the group to go on at, if there is
-    /// one.
-    pub(super) fn trim(&mut self, from: usize, groups: usize) -> Option<usize> {
-        let end = (from + groups).min(self.active.groups());
-        let freed: usize = (from..end).map(|group| self.active.trim_group(group)).sum();
-        self.allocated_bytes -= freed;
-        (end < self.active.groups()).then_some(end)
-    }
-
-    /// The mask of slices that [`Self::visit_slice`] is best called with: about one group a slice.
-    pub(super) fn slices(&self) -> usize {
-        let retiring = self.retiring.as_ref().map_or(0, |retiring| retiring.table.groups());
-        self.active.groups().max(retiring).next_power_of_two() - 1
-    }
-
-    /// Visits the records whose hash ends in the bits of `slice`. A record belongs to the same slice always,
-    /// so going through all slices visits every record that stays once, whatever is resized meanwhile.
-    pub(super) fn visit_slice(&self, slice: usize, slices: usize, visit: &mut impl FnMut(&[u8], &[u8])) {
-        let mut visit = |record: &Record| visit(record::key(record), record::value(record));
-        self.active.visit_slice(slice, slices, &mut visit);
-        if let Some(retiring) = &self.retiring {
-            retiring.table.visit_slice(slice, slices, &mut visit);
+    /// Shrinks the segment of a path as far as it goes. Returns the path to go on from.
+    pub(super) fn shrink_at(&mut self, path: u64) -> Option<u64> {
+        let place = self.place(path)?;
+        if self.shrink(&place, 3, 4) {
+            self.note_work();
+            // What became one may be half of another one.
+            return Some(self.place(path)?.first_path(path));
         }
+        place.next_path(path)
     }
 
-    /// Its state, in O(1).
-    pub(super) fn figures(&self) -> Figures {
-        let retiring = self.retiring.as_ref().map(|retiring| &retiring.table);
-        let tables = || std::iter::once(&self.active).chain(retiring);
-        Figures {
-            records: tables().map(Table::records).sum(),
-            live_bytes: self.live_bytes,
-            memory_bytes: self.allocated_bytes + tables().map(Table::bytes).sum::<usize>(),
-            slots: self.active.slots(),
-            tombstones: tables().map(Table::tombstones).sum(),
-            resizes: self.resizes,
-            resizing: retiring.is_some(),
-            moved_per_operation_max: self.moved_per_operation_max,
-        }
+    fn new_segment(&mut self, lines: usize) -> Entry<'g> {
+        let entry = self.common.arena.new_segment(self.shard.table_stripe, lines, self.pin);
+        let segment = Segment::of(entry);
+        self.zeroed += (segment.map_or(0, Segment::lines) * LINE_BYTES) as u64;
+        self.figures.slots += segment.map_or(0, Segment::slots) as u64;
+        self.figures.segments += 1;
+        entry
     }
 
-    /// Checks the invariants of both tables and the counts. `belongs` says whether a hash is one of this
-    /// shard.
-    pub(super) fn check(&self, belongs: impl Fn(u64) -> bool) -> Result<(), String> {
-        let (mut live_bytes, mut allocated_bytes) = (0, 0);
-        let mut count = |key_hash: u64, record: &Record| {
-            live_bytes += record::key(record).len() + record::value(record).len();
-            allocated_bytes += record.len();
-            if belongs(key_hash) {
-                Ok(())
+    /// Takes back a segment that no entry leads to any more.
+    fn retire_segment(&mut self, entry: Entry<'_>) {
+        self.figures.slots -= Segment::of(entry).map_or(0, Segment::slots) as u64;
+        self.figures.segments -= 1;
+        // SAFETY: each caller has just let all entries of the segment lead elsewhere; segments hang in one node, and
+        // entries change under the latch only.
+        unsafe { self.common.arena.retire_table(self.shard.table_stripe, entry, self.pin) };
+    }
+
+    fn hash_of(&self, slot: Slot<'_>) -> KeyHash {
+        let mut key = Vec::new();
+        slot.record().append_key(&mut key);
+        self.common.hasher.hash(&key)
+    }
+
+    /// Copies a record's slot into a segment that nobody can reach yet.
+    fn adopt(&mut self, into: Entry<'g>, fingerprint: u8, slot: Slot<'g>, home: Option<usize>) {
+        let Some(segment) = Segment::of(into) else { return };
+        let home = home.unwrap_or_else(|| self.hash_of(slot).home(segment.lines()));
+        let inserted = segment.insert(home, fingerprint, slot);
+        debug_assert!(inserted, "the segment is large enough");
+        self.moved += 1;
+    }
+
+    /// Splits a segment by the next bit of the path. Two new segments take its place, so that readers of the old one, which
+    /// stays as it is, miss nothing that was there when they came.
+    fn split(&mut self, place: &Place<'g>) {
+        let lines = place.segment.lines();
+        let halves = [self.new_segment(lines), self.new_segment(lines)];
+        let mut counts = [0; 2];
+        let bit = place.depth();
+        for (fingerprint, slot, home) in place.segment.records() {
+            let upper = if bit < TAG_BITS {
+                slot.tag() >> (TAG_BITS - 1 - bit) & 1 != 0
             } else {
-                Err(format!("{:?} is in a wrong shard", record::key(record)))
-            }
-        };
-        self.active.check(&mut count)?;
-        if let Some(Retiring { table, .. }) = &self.retiring {
-            table.check(|key_hash, record| {
-                count(key_hash, record)?;
-                match self.active.get(key_hash, record::key(record)) {
-                    None => Ok(()),
-                    Some(_) => Err(format!("{:?} is in both tables", record::key(record))),
-                }
-            })?;
+                self.hash_of(slot).path(self.common.shard_bits) >> (u64::BITS - 1 - bit) & 1 != 0
+            };
+            let [low, high] = halves;
+            self.adopt(if upper { high } else { low }, fingerprint, slot, home);
+            let [in_low, in_high] = &mut counts;
+            *(if upper { in_high } else { in_low }) += 1;
         }
-        if (live_bytes, allocated_bytes) != (self.live_bytes, self.allocated_bytes) {
-            return Err(format!(
-                "{} live of {} allocated bytes counted, {live_bytes} of {allocated_bytes} found",
-                self.live_bytes, self.allocated_bytes
-            ));
+        let [low, high] = halves;
+        let [in_low, in_high] = counts;
+        if place.splits_here() {
+            let depth = place.entry.depth() + 1;
+            place.level.put(place.first, depth, low, in_low);
+            place.level.put(place.first + place.span() / 2, depth, high, in_high);
+        } else {
+            let halves = [(low, in_low), (high, in_high)];
+            let node = self.common.arena.new_node(self.shard.table_stripe, halves, self.pin);
+            self.zeroed += NODE_BYTES as u64;
+            self.figures.nodes += 1;
+            place.level.put_node(place.first, node);
         }
-        Ok(())
+        self.figures.splits += 1;
+        self.retire_segment(place.entry);
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::super::hasher::hash;
-    use super::*;
-
-    #[test]
-    fn the_memory_of_every_resized_table_is_left_to_the_engine() {
-        let mut shard = Shard::new(SLOTS, 0.75);
-        for n in 0..10_000u32 {
-            let key = n.to_be_bytes();
-            shard.set(hash(&key), &key, b"");
+    /// Joins a segment and its buddy.
+    fn merge(&mut self, place: &Place<'g>, first: usize, buddy: Entry<'g>, count: u64) {
+        let joined = self.new_segment(self.shard.shape.lines);
+        for segment in [Some(place.segment), Segment::of(buddy)].into_iter().flatten() {
+            let alike = segment.lines() == self.shard.shape.lines;
+            for (fingerprint, slot, home) in segment.records() {
+                self.adopt(joined, fingerprint, slot, home.filter(|_| alike));
+            }
         }
-        let figures = shard.figures();
-        let ended = figures.resizes - u64::from(figures.resizing);
-        assert!(ended > 5, "{ended}");
-        assert_eq!(shard.garbage.len() as u64, ended, "none is freed while the latch is held");
+        let depth = place.entry.depth().saturating_sub(1);
+        match place.parent {
+            Some((above, index)) if depth == 0 => {
+                // The node is one segment now: the entry above leads to that at once.
+                let Some(node) = above.entry(index) else { return };
+                above.put(index, NODE_BITS, joined, count);
+                self.figures.nodes -= 1;
+                // SAFETY: only the entry above led to the node, and leads elsewhere now; entries change under the latch.
+                unsafe { self.common.arena.retire_table(self.shard.table_stripe, node, self.pin) };
+            }
+            _ => place.level.put(place.first.min(first), depth, joined, count),
+        }
+        self.figures.merges += 1;
+        self.retire_segment(place.entry);
+        self.retire_segment(buddy);
+    }
+
+    /// Gives a segment another number of lines.
+    fn resize(&mut self, place: &Place<'g>, lines: usize) {
+        let entry = self.new_segment(lines);
+        for (fingerprint, slot, _) in place.segment.records() {
+            self.adopt(entry, fingerprint, slot, None);
+        }
+        place.level.put(place.first, place.entry.depth(), entry, place.count());
+        self.figures.resizes += 1;
+        self.retire_segment(place.entry);
+    }
+
+    /// Notes what the operation moved and zeroed, if that is more than any did before.
+    fn note_work(&mut self) {
+        self.figures.moved_most = self.figures.moved_most.max(self.moved);
+        self.figures.zeroed_most = self.figures.zeroed_most.max(self.zeroed);
+        (self.moved, self.zeroed) = (0, 0);
+    }
+
+    /// The records of the segment of a path, from that path on, and the path behind it.
+    pub(super) fn gather(&self, path: u64, slots: &mut Vec<Slot<'g>>) -> Option<u64> {
+        let place = self.place(path)?;
+        let whole = place.first_path(path) == path;
+        let asked = |slot: &Slot<'g>| whole || self.hash_of(*slot).path(self.common.shard_bits) >= path;
+        slots.extend(place.segment.records().map(|(_, slot, _)| slot).filter(asked));
+        place.next_path(path)
+    }
+
+    /// The place of a path, to be checked.
+    pub(super) fn place_at(&self, path: u64) -> Option<Place<'g>> {
+        self.place(path)
+    }
+
+    /// What the shard did and has.
+    pub(super) fn figures(&self) -> Figures {
+        *self.figures
     }
 }

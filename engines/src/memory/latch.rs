@@ -134,3 +134,7 @@ impl VersionLatch {
         self.word.store(((word & !LOCKED) + STEP) | OBSOLETE, Ordering::Release);
     }
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,20 @@
 //! the top down, then the lock of a record, then the slab. Nothing is pinned for the first time while a latch is held,
 //! because pinning may run deferred frees, which take the slab.
 
+#[cfg(not(loom))]
 pub(crate) mod huge;
 pub(crate) mod latch;
+#[cfg(not(loom))]
 pub(crate) mod prefetch;
 pub(crate) mod record;
 #[cfg(not(loom))]
 pub(crate) mod slab;
 pub(crate) mod words;
+
+/// Words of the largest block that comes from a page of the slab. Larger ones come from the allocator, and a block's user says
+/// by the number of words which it is; so a record that needs more never shrinks in place below this.
+pub(crate) const SMALL_WORDS_MOST: usize = 1024;
+
+#[cfg(loom)]
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,17 @@
 //!
 //! Invariants
 //! - Key and key length never change while the record can be reached.
-//! - The version is raised with every replaced value. It does not wrap: when it is used up, [`Record::replace`] says
+//! - The version is raised with every replaced value. It does not wrap: when it is used up, `Record::replace` says
 //!   [`Replaced::NoRoom`], and the writer exchanges the record for a new block. Readers are pinned, so the block cannot
 //!   have become another record while they look at it.
+//! - The header is stored last when a record is made, with release order, so that who loads it with acquire order finds
+//!   key and value whole, however it got the address.
 //! - A DEAD record was taken out of the structure, or is about to be by who killed it; its value stays as it is.
 //!
 //! Thread safety: any number of readers; writers of one record exclude each other by the LOCKED bit, so that none needs
 //! the latch of the structure to replace a value. The fences are those of [`crate::memory::latch`].
 
+use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::words::{self, Word, words_for};
 use crate::sync::{Ordering, Wait, fence};
 use std::cmp;
@@ -59,6 +62,18 @@ const fn value_len(header: u64) -> usize {
     ((header >> VALUE_SHIFT) & ((1 << VALUE_BITS) - 1)) as usize
 }
 
+/// What became of reading the value of a key in one pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Pass {
+    /// It is the record of another key.
+    OtherKey,
+    /// It is the key's, and its value was appended.
+    Whole,
+    /// It is the key's, but its value was being replaced: use [`Record::append_value`].
+    Torn,
+}
+
 /// A look at a record, of all the words of its block. Copying it copies the reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
@@ -75,7 +90,7 @@ impl<'a> Record<'a> {
         let stored = words::store(key_words, key) && words::store(value_words, value);
         debug_assert!(stored, "a block too small for its record");
         if let Some(word) = header.first() {
-            word.store(key.len() as u64 | ((value.len() as u64) << VALUE_SHIFT), Ordering::Relaxed);
+            word.store(key.len() as u64 | ((value.len() as u64) << VALUE_SHIFT), Ordering::Release);
         }
         Self { words: block }
     }
@@ -85,6 +100,14 @@ impl<'a> Record<'a> {
     #[inline]
     pub(crate) fn of(block: &'a [Word]) -> Self {
         Self { words: block }
+    }
+
+    /// Whether a block that begins with this header surely holds a record that was not taken out. If so, the block is not
+    /// freed as long as the thread which loaded the header stays pinned. Zero may be that of a record not yet written,
+    /// or of one without any bytes, of which nothing is sure.
+    #[inline]
+    pub(crate) const fn is_live(header: u64) -> bool {
+        header != 0 && header & (DEAD | 1 << 63) == 0
     }
 
     /// Words of the record whose block begins with this header.
@@ -158,9 +181,11 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the value: one that it had as a whole at some moment between call and return. Waits only for a writer
-    /// in the middle of a replacement.
+    /// in the middle of a replacement. `false`, and nothing is appended, if the value has meanwhile grown beyond the words
+    /// of this look, which then did not have all of the block: look anew.
     #[inline]
-    pub(crate) fn append_value(&self, out: &mut Vec<u8>) {
+    #[must_use]
+    pub(crate) fn append_value(&self, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         let wait = Wait::new();
         loop {
@@ -170,13 +195,36 @@ impl<'a> Record<'a> {
                 fence(Ordering::Acquire);
                 let after = self.words.first().map_or(0, |word| word.load(Ordering::Relaxed));
                 // Death changes no value.
-                if whole && after | DEAD == header | DEAD {
-                    return;
+                if after | DEAD == header | DEAD {
+                    return whole;
                 }
                 out.truncate(before);
             }
             wait.once();
         }
+    }
+
+    /// [`Record::has_key`] and [`Record::append_value`] in one pass, which never waits. `header` is the first word as it
+    /// was loaded when the look was made.
+    #[inline]
+    pub(crate) fn read(&self, header: u64, key: &[u8], out: &mut Vec<u8>) -> Pass {
+        let Some((first, rest)) = self.words.split_first() else { return Pass::OtherKey };
+        let Some((key_words, value_words)) = rest.split_at_checked(words_for(key.len())) else {
+            return Pass::OtherKey;
+        };
+        if key_len(header) != key.len() || !words::equal(key_words, key) {
+            return Pass::OtherKey;
+        }
+        let before = out.len();
+        let appended = words::append(value_words, value_len(header), out);
+        fence(Ordering::Acquire);
+        // Death changes no value.
+        let same = (first.load(Ordering::Relaxed) ^ header) & !DEAD == 0;
+        if appended.is_some() && same && header & LOCKED == 0 {
+            return Pass::Whole;
+        }
+        out.truncate(before);
+        Pass::Torn
     }
 
     /// Takes the lock of the record; the header as it was.
@@ -198,16 +246,42 @@ impl<'a> Record<'a> {
     }
 
     /// Replaces the value in place, if it fits into the block and leaves no more than an eighth of the words the
-    /// record then needs, and two, unused. Waits for other writers of this record only.
+    /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
+    /// record only.
+    #[cfg(test)]
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
+        self.replace_if(value, |_| true)
+    }
+
+    /// The same, with the bytes of the value that was replaced, so that a sum over all values stays exact; 0 if none was.
+    pub(crate) fn replace_measured(&self, value: &[u8]) -> (Replaced, usize) {
+        let mut replaced_len = 0;
+        let replaced = self.replace_if(value, |len| {
+            replaced_len = len;
+            true
+        });
+        (replaced, replaced_len)
+    }
+
+    /// As `Record::replace`, if `allowed`, which is asked under the lock and told the bytes of the old value, says so;
+    /// otherwise nothing is changed and [`Replaced::Dead`] is the answer. It must not wait.
+    #[inline]
+    pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
         let needed = record_words(self.key_len(), value.len());
-        if needed > self.words.len() || self.words.len() > needed + needed / 8 + 2 {
+        let wasteful = self.words.len() > needed + needed / 8 + 2;
+        // Who frees a block tells by the words it needs whether it is a large one.
+        let turns_small = self.words.len() > SMALL_WORDS_MOST && needed <= SMALL_WORDS_MOST;
+        if needed > self.words.len() || wasteful || turns_small {
             return if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom };
         }
         let header = self.lock();
         if header & DEAD != 0 || header & VERSION_MOST == VERSION_MOST {
             self.set_header(header, Ordering::Release);
             return if header & DEAD != 0 { Replaced::Dead } else { Replaced::NoRoom };
+        }
+        if !allowed(value_len(header)) {
+            self.set_header(header, Ordering::Release);
+            return Replaced::Dead;
         }
         let stored = words::store(self.value_words(header), value);
         debug_assert!(stored, "the room was checked");
@@ -224,3 +298,7 @@ impl<'a> Record<'a> {
         header & DEAD == 0
     }
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests;

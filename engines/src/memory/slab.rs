@@ -13,6 +13,9 @@
 //! - A block is handed out once until it is freed. Blocks of one class of a stripe lie in pages of that class and
 //!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
 //! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
+//! - The first word of a block that is out was stored by [`Slab::allocate`] or by its user, so that it may always be read.
+//! - A draining page is in no list and not in the account of its class. It is held once more by who drains it, until all who
+//!   are pinned then have been unpinned, so that it is not given back, nor its region, while they look at its blocks.
 //! - A retired block is freed when every thread that was pinned at that time has been unpinned since
 //!   (epoch-based reclamation by crossbeam; K. Fraser, *Practical lock-freedom*, 2004).
 //!
@@ -20,16 +23,24 @@
 //! it; the caller chooses the stripe, so that two writers seldom meet. Which stripe a page belongs to changes only while no block
 //! of it is out. Deferred frees take the stripe, and pinning may run them: pin before latching anything.
 #![expect(unsafe_code, reason = "an allocator: it hands out raw memory and finds its own tables by address")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "class numbers come from the table of classes, page numbers from a mask of as many bits as there are pages"
+)]
+
+mod class;
+mod reclaim;
 
 use crate::memory::huge;
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
+use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 
 /// Bytes of a region, and its alignment.
@@ -39,16 +50,18 @@ const PAGE_BYTES: usize = 64 << 10;
 const PAGES: usize = REGION_BYTES / PAGE_BYTES;
 /// Bytes at the start of a region that hold its table of pages.
 const TABLE_BYTES: usize = 4 << 10;
-/// Words of the largest block that comes from a page.
-pub(crate) const SMALL_WORDS_MOST: usize = 1024;
+pub(crate) use crate::memory::SMALL_WORDS_MOST;
 /// Writers with different stripes do not wait for each other.
 pub(crate) const STRIPES: usize = 8;
 /// A free block says so in its first word. No user of a block sets this bit.
 pub(crate) const FREE: u64 = 1 << 63;
 /// Retired blocks are handed to the epoch in parcels of so many blocks…
 const PARCEL_BLOCKS: usize = 64;
-/// …or so many words, whichever comes first.
+/// …or so many words…
 const PARCEL_WORDS: usize = 8 << 10;
+/// …or so large a part of the live blocks, one in so many, so that the last blocks of a structure which is emptied do not keep
+/// its pages.
+const PARCEL_SHARE: usize = 16;
 /// Pages looked at, at most, to find a sparse one.
 const PAGES_LOOKED_AT: usize = 16;
 
@@ -119,8 +132,11 @@ impl Block {
     /// Its first `count` words.
     ///
     /// # Safety
-    /// The block has that many words and stays out of the slab's hands for `'a`: it is the caller's own, or it was
-    /// reachable while the caller was pinned and `'a` ends before that guard does.
+    /// - The block has that many words and stays out of the slab's hands for `'a`: it is the caller's own, or it was
+    ///   reachable while the caller was pinned and `'a` ends before that guard does.
+    /// - What its maker wrote happened before: the address came from an acquire load of what a release store put there,
+    ///   or it was read under a version that held when it was asked afterwards. Otherwise a count that was read from the
+    ///   block may be that of its former life.
     #[inline]
     pub(crate) unsafe fn words<'a>(self, count: usize) -> &'a [Word] {
         // SAFETY: the caller vouches for count and life; words are atomics, so that sharing them is always allowed.
@@ -132,7 +148,7 @@ impl Block {
 struct Page {
     /// Class and stripe, readable at any time while a block of the page is out.
     owner: AtomicU32,
-    /// Blocks that are out.
+    /// Blocks that are out, and one more while somebody looks for blocks to move.
     used: u32,
     /// Blocks that were ever out since the page got its class; those from here on were never touched.
     touched: u32,
@@ -151,10 +167,10 @@ struct Page {
 #[repr(C)]
 struct Region {
     pages: [Page; PAGES],
-    /// Pages that serve no class, a bit each. Guarded by the table of regions.
+    /// Pages that serve no class, a bit each. Guarded by the table of regions, as are the others.
     idle: u32,
-    /// Where it stands in the list of regions with idle pages, if it does. Guarded by the table of regions.
-    open: bool,
+    /// Where it stands in the list of those with as many idle pages.
+    position: usize,
 }
 
 const _: () = assert!(size_of::<Region>() <= TABLE_BYTES);
@@ -170,7 +186,7 @@ struct Class {
     first: *mut Page,
     /// Last page with room.
     last: *mut Page,
-    /// Pages of the class.
+    /// Pages of the class, without draining ones. So for the others.
     pages: u32,
     /// Blocks of all its pages.
     blocks: u64,
@@ -184,16 +200,34 @@ struct Stripe {
     retired_words: usize,
 }
 
+/// A stripe and what is known of it without its mutex, on cache lines of its own.
+struct Shelf {
+    stripe: Mutex<Stripe>,
+    /// Blocks that are out, of all classes, retired ones included. Changed under the mutex only, as is the other.
+    used: AtomicUsize,
+    /// Retired blocks that wait here for their parcel to be full.
+    retired: AtomicUsize,
+}
+
+impl Shelf {
+    fn count(&self, change: isize) {
+        self.used.store(self.used.load(Ordering::Relaxed).wrapping_add_signed(change), Ordering::Relaxed);
+    }
+}
+
 // SAFETY: the pointers lead into regions of the slab, which outlive the stripe; whoever holds the stripe's mutex holds them.
 unsafe impl Send for Stripe {}
 
-#[derive(Default)]
+/// Pages come from a region with the fewest idle ones, so that others become empty and can be given back.
 struct Regions {
-    all: Vec<NonNull<Region>>,
-    /// Those with idle pages; the last is taken from.
-    open: Vec<NonNull<Region>>,
-    /// One without any page in use, kept so that a page which comes and goes does not cost a region each time.
-    spare: Option<NonNull<Region>>,
+    /// The regions by the number of their idle pages.
+    by_idle: [Vec<NonNull<Region>>; PAGES + 1],
+    /// Lists that are not empty, a bit each.
+    lists: u64,
+    /// Regions in all.
+    count: usize,
+    /// Idle pages of all regions.
+    idle_pages: usize,
 }
 
 // SAFETY: regions are plain memory; the mutex around this table guards it.
@@ -201,7 +235,7 @@ unsafe impl Send for Regions {}
 
 /// See the head of this file.
 pub(crate) struct Slab {
-    stripes: [Mutex<Stripe>; STRIPES],
+    shelves: [CachePadded<Shelf>; STRIPES],
     regions: Mutex<Regions>,
     /// Blocks from the allocator directly: their words by their address.
     large: Mutex<HashMap<u64, usize>>,
@@ -209,6 +243,8 @@ pub(crate) struct Slab {
     held_bytes: AtomicU64,
     /// Stripes, a bit each, in which a class has many free blocks.
     sparse: AtomicU32,
+    /// Retired blocks that wait for the epoch.
+    waiting: AtomicUsize,
 }
 
 /// The index of a stripe, from any number.
@@ -219,7 +255,7 @@ pub(crate) fn stripe_of(number: usize) -> usize {
 
 fn large_layout(words: usize) -> Layout {
     // Words are within the interface's limit of 64 MiB a value, far below the limit of a layout.
-    Layout::array::<Word>(words).unwrap_or(Layout::new::<Word>())
+    Layout::array::<Word>(words).unwrap_or_else(|_| handle_alloc_error(REGION_LAYOUT))
 }
 
 const REGION_LAYOUT: Layout = match Layout::from_size_align(REGION_BYTES, REGION_BYTES) {
@@ -232,17 +268,16 @@ impl Slab {
     pub(crate) fn new() -> Arc<Self> {
         let class = Class { first: ptr::null_mut(), last: ptr::null_mut(), pages: 0, blocks: 0, used: 0 };
         Arc::new(Self {
-            stripes: std::array::from_fn(|_| {
-                Mutex::new(Stripe {
-                    classes: Box::new([class; CLASSES]),
-                    retired: Vec::new(),
-                    retired_words: 0,
-                })
+            shelves: std::array::from_fn(|_| {
+                let classes = Box::new([class; CLASSES]);
+                let stripe = Mutex::new(Stripe { classes, retired: Vec::new(), retired_words: 0 });
+                CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0), retired: AtomicUsize::new(0) })
             }),
-            regions: Mutex::default(),
+            regions: Mutex::new(Regions::new()),
             large: Mutex::default(),
             held_bytes: AtomicU64::new(0),
             sparse: AtomicU32::new(0),
+            waiting: AtomicUsize::new(0),
         })
     }
 
@@ -270,16 +305,18 @@ impl Slab {
         CLASS_WORDS.get((owner >> 8) as usize).map_or(words, |words| *words as usize)
     }
 
-    /// A block of at least `words` words, of the caller alone. What it holds is undefined, and reading a word before
-    /// writing it is not allowed. O(1); a system call when a region is new.
+    /// A block of at least `words` words, of the caller alone. Its first word is zero; what the others hold is undefined, and
+    /// reading one before writing it is not allowed. O(1); a system call when a region is new.
     pub(crate) fn allocate(&self, stripe: usize, words: usize) -> Block {
         let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
         let class_index = *class as usize;
-        let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return self.allocate_large(words) };
-        let mut guard = mutex.lock();
-        let Some(class) = guard.classes.get_mut(class_index) else { return self.allocate_large(words) };
+        let index = stripe_of(stripe);
+        let Some(shelf) = self.shelves.get(index) else { return self.allocate_large(words) };
+        let stripe = &mut *shelf.stripe.lock();
+        let Some(class) = stripe.classes.get_mut(class_index) else { return self.allocate_large(words) };
+        shelf.count(1);
         if class.first.is_null() {
-            let page = self.take_page(stripe_of(stripe), class_index);
+            let page = self.take_page(index, class_index);
             // SAFETY: the page is new, idle until now, and ours.
             unsafe {
                 class.pages += 1;
@@ -308,6 +345,7 @@ impl Slab {
             if (*page).used == (*page).blocks {
                 class.unlink(page);
             }
+            block.0.as_ref().store(0, Ordering::Relaxed);
             block
         }
     }
@@ -320,6 +358,8 @@ impl Slab {
             handle_alloc_error(layout)
         };
         assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
+        // SAFETY: the block is ours and has a first word.
+        unsafe { block.0.as_ref() }.store(0, Ordering::Relaxed);
         self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
         self.large.lock().insert(block.address(), words);
         block
@@ -342,8 +382,9 @@ impl Slab {
         let page = page_of(block);
         // SAFETY: the block is out, so its page is in use and `owner` constant.
         let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
-        if let Some(mutex) = self.stripes.get((owner & 0xff) as usize) {
-            let mut stripe = mutex.lock();
+        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
+            let mut stripe = shelf.stripe.lock();
+            shelf.count(-1);
             // SAFETY: the caller gives the block up; the page belongs to the stripe that is held.
             unsafe { self.free_in(&mut stripe, page, owner, block) };
         }
@@ -359,15 +400,21 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
+            if (*page).draining {
+                if (*page).used == 0 {
+                    self.give_page_back(page);
+                }
+                return;
+            }
             class.used -= 1;
-            if (*page).used == 0 && (class.pages > 1 || class.used == 0) {
+            if (*page).used == 0 {
                 if (*page).listed {
                     class.unlink(page);
                 }
                 class.pages -= 1;
                 class.blocks -= u64::from((*page).blocks);
                 self.give_page_back(page);
-            } else if !(*page).listed && !(*page).draining {
+            } else if !(*page).listed {
                 class.push_back(page);
             }
         }
@@ -383,26 +430,44 @@ impl Slab {
     /// it; nobody else retires or frees it.
     pub(crate) unsafe fn retire(self: &Arc<Self>, guard: &Guard, stripe: usize, block: Block, words: usize) {
         let parcel = {
-            let Some(mutex) = self.stripes.get(stripe_of(stripe)) else { return };
-            let mut stripe = mutex.lock();
+            let Some(shelf) = self.shelves.get(stripe_of(stripe)) else { return };
+            let mut stripe = shelf.stripe.lock();
             stripe.retired.push((block, words as u32));
             stripe.retired_words += words;
-            if stripe.retired.len() < PARCEL_BLOCKS && stripe.retired_words < PARCEL_WORDS {
+            let count = stripe.retired.len();
+            shelf.retired.store(count, Ordering::Relaxed);
+            let full = count >= PARCEL_BLOCKS || stripe.retired_words >= PARCEL_WORDS;
+            // Few look-ups of the other stripes are enough.
+            if !(full || count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
                 return;
             }
             stripe.retired_words = 0;
+            shelf.retired.store(0, Ordering::Relaxed);
             std::mem::take(&mut stripe.retired)
         };
         self.defer(guard, parcel);
+        // Without this, the blocks of many parcels would wait in a buffer of this thread.
+        guard.flush();
+    }
+
+    /// Small blocks that are out and were not retired; about, while others allocate and free.
+    fn live_blocks(&self) -> usize {
+        let sum = |count: fn(&Shelf) -> &AtomicUsize| -> usize {
+            self.shelves.iter().map(|shelf| count(shelf).load(Ordering::Relaxed)).sum()
+        };
+        let retired = sum(|shelf| &shelf.retired) + self.waiting.load(Ordering::Relaxed);
+        sum(|shelf| &shelf.used).saturating_sub(retired)
     }
 
     fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
+        self.waiting.fetch_add(parcel.len(), Ordering::Relaxed);
         let slab: Weak<Self> = Arc::downgrade(self);
         // SAFETY: the blocks were retired before now, so that by the time this runs nobody who could reach them is pinned.
         // If the slab is gone by then, so is its memory.
         unsafe {
             guard.defer_unchecked(move || {
                 if let Some(slab) = slab.upgrade() {
+                    slab.waiting.fetch_sub(parcel.len(), Ordering::Relaxed);
                     for (block, words) in parcel {
                         slab.free(block, words as usize);
                     }
@@ -413,10 +478,11 @@ impl Slab {
 
     /// Hands all that was retired to the epoch, and lets it free what it can. For tests and for `compact`.
     pub(crate) fn flush_retired(self: &Arc<Self>, guard: &Guard) {
-        for mutex in &self.stripes {
+        for shelf in &self.shelves {
             let parcel = {
-                let mut stripe = mutex.lock();
+                let mut stripe = shelf.stripe.lock();
                 stripe.retired_words = 0;
+                shelf.retired.store(0, Ordering::Relaxed);
                 std::mem::take(&mut stripe.retired)
             };
             if !parcel.is_empty() {
@@ -441,13 +507,45 @@ impl Slab {
     /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
     /// back when the last one is freed. Returns whether there was such a page.
     ///
-    /// The caller is pinned, so that no block among them can become another's that was reachable when it was listed. One
-    /// that had been retired before may be reused at any time: compare the address with what the structure reaches
-    /// before anything else.
-    pub(crate) fn sparse_page(&self, _guard: &Guard, blocks: &mut Vec<Block>) -> bool {
+    /// As long as the guard lives, the blocks stay where they are and become nobody else's, so that all their words may
+    /// be looked at that their users have written: the first always. One that is freed meanwhile has [`FREE`] in its first word.
+    /// One that was just allocated has zero there, or is being written: the caller finds a block in its structure, by what it
+    /// holds, before it moves it.
+    pub(crate) fn sparse_page(self: &Arc<Self>, guard: &Guard, blocks: &mut Vec<Block>) -> bool {
+        let Some(page) = self.drain_page(blocks) else { return false };
+        let slab = Arc::downgrade(self);
+        let page = page.expose_provenance();
+        guard.defer(move || {
+            if let Some(slab) = slab.upgrade() {
+                // SAFETY: the page was held by `drain_page` for this, and only this lets it go.
+                unsafe { slab.let_page_go(ptr::with_exposed_provenance_mut(page)) };
+            }
+        });
+        true
+    }
+
+    /// # Safety
+    /// [`Slab::drain_page`] gave the page, and this is called once for that.
+    unsafe fn let_page_go(&self, page: *mut Page) {
+        // SAFETY: a page that is held is in use, so that it lies in a live region and `owner` is constant.
+        let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
+        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
+            let _stripe = shelf.stripe.lock();
+            // SAFETY: its stripe is held, it is in no list, and with `used` at 0 no block of it is out.
+            unsafe {
+                (*page).used -= 1;
+                if (*page).used == 0 {
+                    self.give_page_back(page);
+                }
+            }
+        }
+    }
+
+    /// Makes a sparse page a draining one, holds it, and lists its blocks.
+    fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
         let wanted = self.sparse.load(Ordering::Relaxed);
-        let Some(mutex) = self.stripes.get(wanted.trailing_zeros() as usize) else { return false };
-        let mut stripe = mutex.lock();
+        let shelf = self.shelves.get(wanted.trailing_zeros() as usize)?;
+        let mut stripe = shelf.stripe.lock();
         for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
             if !class.is_sparse() {
                 continue;
@@ -470,7 +568,11 @@ impl Slab {
                     continue;
                 }
                 class.unlink(best);
+                class.pages -= 1;
+                class.blocks -= u64::from((*best).blocks);
+                class.used -= u64::from((*best).used);
                 (*best).draining = true;
+                (*best).used += 1;
                 let start = page_blocks(best);
                 for index in 0..(*best).touched as usize {
                     let word = start.byte_add(index * words as usize * WORD_BYTES);
@@ -478,40 +580,38 @@ impl Slab {
                         blocks.push(Block(NonNull::new_unchecked(word)));
                     }
                 }
+                return Some(best);
             }
-            return true;
         }
         self.sparse.fetch_and(!(1 << wanted.trailing_zeros()), Ordering::Relaxed);
-        false
+        None
     }
 
     /// A page for a class.
     fn take_page(&self, stripe: usize, class: usize) -> *mut Page {
         self.held_bytes.fetch_add(PAGE_BYTES as u64, Ordering::Relaxed);
         let mut regions = self.regions.lock();
-        let region = match regions.open.last() {
-            Some(region) => *region,
-            None => {
-                let region = new_region(regions.all.is_empty());
-                regions.all.push(region);
-                regions.open.push(region);
-                region
-            }
-        };
+        let region = regions.fullest_with_room().unwrap_or_else(|| {
+            let region = new_region(regions.count == 0);
+            regions.count += 1;
+            regions.idle_pages += PAGES;
+            // SAFETY: the region is new, and in no list.
+            unsafe { regions.list(region) };
+            region
+        });
         // SAFETY: regions in the table are live, and the table is held; the page is idle, so no stripe looks at it.
         unsafe {
+            regions.unlist(region);
+            let handle = region;
             let region = region.as_ptr();
             let index = (*region).idle.trailing_zeros() as usize;
             (*region).idle &= !(1 << index);
-            regions.spare = regions.spare.filter(|spare| spare.as_ptr() != region);
-            if (*region).idle == 0 {
-                (*region).open = false;
-                regions.open.pop();
-            }
+            regions.idle_pages -= 1;
+            regions.list(handle);
             let page = &raw mut (*region).pages[index];
             let bytes = CLASS_WORDS[class] as usize * WORD_BYTES;
             page.write(Page {
-                owner: AtomicU32::new((class as u32) << 8 | stripe as u32),
+                owner: AtomicU32::new(((class as u32) << 8) | stripe as u32),
                 used: 0,
                 touched: 0,
                 blocks: (page_span(index).1 / bytes) as u32,
@@ -534,23 +634,68 @@ impl Slab {
         unsafe {
             let region = region_of(page.cast());
             let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
-            (*region).idle |= 1 << index;
             let handle = NonNull::new_unchecked(region);
-            let empty = (*region).idle == u32::MAX;
-            if empty && regions.spare.is_some() {
-                if (*region).open {
-                    regions.open.retain(|open| *open != handle);
-                }
-                regions.all.retain(|one| *one != handle);
-                dealloc(region.cast(), REGION_LAYOUT);
-                return;
+            regions.unlist(handle);
+            (*region).idle |= 1 << index;
+            regions.idle_pages += 1;
+            regions.list(handle);
+            // An empty region is kept only where the others have little room, so that a page which comes and goes does not cost
+            // a region each time.
+            if regions.idle_pages >= PAGES + PAGES / 2
+                && let Some(empty) = regions.by_idle.last().and_then(|list| list.last().copied())
+            {
+                regions.unlist(empty);
+                regions.count -= 1;
+                regions.idle_pages -= PAGES;
+                huge::unmap(empty.cast());
             }
-            if empty {
-                regions.spare = Some(handle);
+        }
+    }
+}
+
+impl Regions {
+    fn new() -> Self {
+        Self { by_idle: [const { Vec::new() }; PAGES + 1], lists: 0, count: 0, idle_pages: 0 }
+    }
+
+    /// A region with idle pages, as few as there are.
+    fn fullest_with_room(&self) -> Option<NonNull<Region>> {
+        // The first list is of those without.
+        self.by_idle.get((self.lists & !1).trailing_zeros() as usize)?.last().copied()
+    }
+
+    /// Puts a region into the list of those with as many idle pages.
+    ///
+    /// # Safety
+    /// It is live and in no list.
+    unsafe fn list(&mut self, region: NonNull<Region>) {
+        // SAFETY: by the caller; the table of regions is held.
+        let (idle, position) =
+            unsafe { ((*region.as_ptr()).idle.count_ones() as usize, &raw mut (*region.as_ptr()).position) };
+        if let Some(list) = self.by_idle.get_mut(idle) {
+            // SAFETY: as above.
+            unsafe { position.write(list.len()) };
+            list.push(region);
+            self.lists |= 1 << idle;
+        }
+    }
+
+    /// Takes a region out of its list.
+    ///
+    /// # Safety
+    /// It is live, in its list, and has as many idle pages as when it was put there.
+    unsafe fn unlist(&mut self, region: NonNull<Region>) {
+        // SAFETY: by the caller; the table of regions is held.
+        let (idle, position) =
+            unsafe { ((*region.as_ptr()).idle.count_ones() as usize, (*region.as_ptr()).position) };
+        if let Some(list) = self.by_idle.get_mut(idle) {
+            list.swap_remove(position);
+            if let Some(moved) = list.get(position) {
+                // SAFETY: regions in a list are live.
+                unsafe { (*moved.as_ptr()).position = position };
             }
-            if !(*region).open {
-                (*region).open = true;
-                regions.open.push(handle);
+            if list.is_empty() {
+                self.lists &= !(1 << idle);
             }
         }
     }
@@ -564,9 +709,9 @@ impl Drop for Slab {
                 unsafe { dealloc(block.0.as_ptr().cast(), large_layout(words)) };
             }
         }
-        for region in self.regions.get_mut().all.drain(..) {
+        for region in self.regions.get_mut().by_idle.iter().flatten() {
             // SAFETY: as above.
-            unsafe { dealloc(region.as_ptr().cast(), REGION_LAYOUT) };
+            unsafe { huge::unmap(region.cast()) };
         }
     }
 }
@@ -578,10 +723,7 @@ impl std::fmt::Debug for Slab {
 }
 
 fn new_region(first: bool) -> NonNull<Region> {
-    // SAFETY: the layout has a size.
-    let Some(region) = NonNull::new(unsafe { alloc(REGION_LAYOUT) }.cast::<Region>()) else {
-        handle_alloc_error(REGION_LAYOUT)
-    };
+    let Some(region) = huge::map().map(NonNull::cast::<Region>) else { handle_alloc_error(REGION_LAYOUT) };
     assert!(region.addr().get() as u64 >> 48 == 0, "addresses of more than 48 bits are not supported");
     if !first {
         // SAFETY: the bytes of the region as uninitialised ones; only the address is used.
@@ -592,7 +734,7 @@ fn new_region(first: bool) -> NonNull<Region> {
     // SAFETY: the table lies within the region; pages are written when they are taken.
     unsafe {
         (&raw mut (*region.as_ptr()).idle).write(u32::MAX);
-        (&raw mut (*region.as_ptr()).open).write(true);
+        (&raw mut (*region.as_ptr()).position).write(0);
     }
     region.as_ptr().expose_provenance();
     region
@@ -627,59 +769,5 @@ unsafe fn page_blocks(page: *mut Page) -> *mut Word {
     }
 }
 
-impl Class {
-    /// More than an eighth of its blocks, and two pages' worth of them, are free.
-    fn is_sparse(&self) -> bool {
-        let free = self.blocks - self.used;
-        self.pages > 2 && free * 8 > self.blocks && free * u64::from(self.pages) > self.blocks * 2
-    }
-
-    /// # Safety
-    /// The page is of this class, in no list, and the stripe is held. So for the others.
-    unsafe fn push_front(&mut self, page: *mut Page) {
-        // SAFETY: by the caller; neighbours in the list are live pages of the same stripe.
-        unsafe {
-            (*page).listed = true;
-            (*page).previous = ptr::null_mut();
-            (*page).next = self.first;
-            if self.first.is_null() {
-                self.last = page;
-            } else {
-                (*self.first).previous = page;
-            }
-        }
-        self.first = page;
-    }
-
-    unsafe fn push_back(&mut self, page: *mut Page) {
-        // SAFETY: as in `push_front`.
-        unsafe {
-            (*page).listed = true;
-            (*page).next = ptr::null_mut();
-            (*page).previous = self.last;
-            if self.last.is_null() {
-                self.first = page;
-            } else {
-                (*self.last).next = page;
-            }
-        }
-        self.last = page;
-    }
-
-    unsafe fn unlink(&mut self, page: *mut Page) {
-        // SAFETY: the page is in this list; its neighbours are live pages of the same stripe.
-        unsafe {
-            (*page).listed = false;
-            if (*page).previous.is_null() {
-                self.first = (*page).next;
-            } else {
-                (*(*page).previous).next = (*page).next;
-            }
-            if (*page).next.is_null() {
-                self.last = (*page).previous;
-            } else {
-                (*(*page).next).previous = (*page).previous;
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

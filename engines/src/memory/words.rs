@@ -186,3 +186,7 @@ pub(crate) fn compare_at(words: &[Word], at: usize, len: usize, key: &[u8]) -> O
     }
     Some(len.cmp(&key.len()))
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests;

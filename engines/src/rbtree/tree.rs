@@ -1,209 +1,259 @@
-//! The red-black tree: search, insertion and the rotations.
+//! The red-black tree as readers know it, and what they share with writers.
 //!
-//! Guibas & Sedgewick, *A Dichromatic Framework for Balanced Trees* (1978), in the formulation of Cormen, Leiserson,
-//! Rivest & Stein, *Introduction to Algorithms*, chapter 13. Search, insertion and removal are O(log n); an insertion
-//! rotates twice at the most, a removal three times.
+//! Guibas & Sedgewick, *A Dichromatic Framework for Balanced Trees* (1978).
 //!
 //! Invariants: in-order keys ascend strictly; the root is black; no red node has a red child; every path from a node
 //! down to [`NIL`] passes the same number of black nodes. Together they keep the height below 2·log2(n + 1).
+//!
+//! Thread safety
+//! - A reader is pinned, takes no latch and writes nothing shared. What it finds it may believe: a node's key never
+//!   changes while the reader is pinned, and a record with the key looked for was in the tree when the walk began or later.
+//! - That a key is *not* there it may believe only if the version of the *structure* latch is what it was when the walk
+//!   began. Writers hold that latch while they do what can mislead a walk: rotate, take a node out, move one, make heads anew.
+//!   To hang a new leaf into the tree or to recolour cannot mislead, and does not disturb readers.
+//! - A shortcut ([`super::shortcuts`]) is believed after the same look at node and record, and if the node is in the tree
+//!   and the record is not dead: then it was in the tree during the operation.
+//! - After some attempts in vain a reader takes the writers' mutex, under which nothing changes but values.
+//! - A walk ends whatever happens, because its steps are bounded.
+//! - Values are replaced in place under the lock of their record ([`crate::memory::record`]), without the mutex.
+//! - A batch holds the *batches* latch. Operations that begin then wait for its end, so that who has seen a part of it sees
+//!   all of it in what it does next.
+//!
+//! Order: pin, writers' mutex, batches, structure, record, arena or slab.
 
-use super::node::{Arena, Link, NIL, Side};
-use crate::head::HeadMap;
-use crate::record::{Record, Tally};
-use std::cmp::Ordering;
+use super::arena::{Arena, View};
+use super::node::{Link, NIL, Node, ROOT, Side};
+use super::records::Records;
+use super::shortcuts::Shortcuts;
+use super::writer::Writer;
+use crate::memory::latch::{Version, VersionLatch};
+use crate::sync::fence;
+use crossbeam::epoch::{self, Guard};
+use crossbeam::utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
+use std::cmp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-/// The heads are looked over for the first time when there are so many records, then whenever there are twice as many.
-const FIRST_REFOCUS: usize = 32;
+/// A walk is no longer than this: twice the height of the highest tree there can be.
+const MOST_STEPS: usize = 128;
+/// After so many attempts in vain a reader takes the writers' mutex.
+pub(super) const ATTEMPTS: usize = 8;
 
-/// A red-black tree of records.
-#[derive(Debug)]
+/// The two latches, on a line of their own.
+pub(super) struct Latches {
+    /// Held while something changes that can mislead a walk.
+    pub(super) structure: VersionLatch,
+    /// Held while a batch is applied.
+    pub(super) batches: VersionLatch,
+}
+
+/// See the head of this file.
 pub(super) struct Tree {
-    pub(super) arena: Arena,
-    pub(super) root: Link,
-    pub(super) heads: HeadMap,
-    pub(super) tally: Tally,
-    /// The number of records at which the heads are looked over next.
-    pub(super) refocus_at: usize,
-    /// Rotations since the tree was made.
-    pub(super) rotations: u64,
+    pub(super) latches: CachePadded<Latches>,
+    pub(super) arena: Arc<Arena>,
+    pub(super) records: Records,
+    writer: Mutex<Writer>,
+    /// Number of records. Stored under the mutex.
+    pub(super) len: AtomicUsize,
+    /// Key and value bytes, in parts that different threads change; only their sum means something.
+    live_bytes: [CachePadded<AtomicI64>; 8],
+}
+
+/// What a reader begins with.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'g> {
+    pub(super) view: View<'g>,
+    /// `None` under the writers' mutex, where all can be believed.
+    version: Option<Version>,
+}
+
+/// Compares a key, whose head is given, with the key of a node. Follows the address of the record only if the heads are
+/// equal.
+#[inline]
+pub(super) fn compare(head: u64, key: &[u8], node: &Node, guard: &Guard) -> cmp::Ordering {
+    let theirs = node.head();
+    if head != theirs {
+        return head.cmp(&theirs);
+    }
+    Records::prefetch(node);
+    Records::of(node, guard).map_or(cmp::Ordering::Less, |record| record.compare(key).reverse())
+}
+
+impl<'g> View<'g> {
+    /// The root.
+    #[inline]
+    pub(super) fn root(&self) -> Link {
+        self.node(NIL).map_or(NIL, |sentinel| sentinel.edge(ROOT.side).link())
+    }
+
+    /// The node of a link, if it is in the tree and its record is that of the key.
+    #[inline]
+    pub(super) fn confirm(&self, link: Link, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
+        let node = self.node(link).filter(|node| node.is_live())?;
+        Records::prefetch(node);
+        // Of a node that was in the tree while the caller is pinned the record stays.
+        let record = Records::of(node, guard)?;
+        (record.has_key(key) && !record.is_dead()).then_some(node)
+    }
+
+    /// The node with this key, by a shortcut or by a walk from the root.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
+        let Some(shortcuts) = self.shortcuts() else { return self.search(key, guard).map(|(_, node)| node) };
+        let hash = Shortcuts::hash(key);
+        if let Some(node) = shortcuts.get(hash).and_then(|link| self.confirm(link, key, guard)) {
+            return Some(node);
+        }
+        let (link, node) = self.search(key, guard)?;
+        shortcuts.offer(hash, link);
+        Some(node)
+    }
+
+    /// The node with this key, if the walk finds it. At most [`MOST_STEPS`].
+    #[inline]
+    pub(super) fn search(&self, key: &[u8], guard: &'g Guard) -> Option<(Link, &'g Node)> {
+        let head = self.heads().head(key);
+        let mut at = self.root();
+        for _ in 0..MOST_STEPS {
+            if at == NIL {
+                return None;
+            }
+            let node = self.node(at)?;
+            let theirs = node.head();
+            if theirs == head {
+                match compare(head, key, node, guard) {
+                    cmp::Ordering::Equal => return Some((at, node)),
+                    order => at = node.edge(Side::right_if(order == cmp::Ordering::Greater)).link(),
+                }
+            } else {
+                at = node.edge(Side::right_if(head > theirs)).link();
+            }
+        }
+        None
+    }
 }
 
 impl Tree {
-    /// An empty tree.
-    pub(super) fn new() -> Self {
+    /// An empty tree, with shortcuts or without.
+    pub(super) fn new(short: bool) -> Self {
         Self {
-            arena: Arena::with_capacity(0),
-            root: NIL,
-            heads: HeadMap::default(),
-            tally: Tally::default(),
-            refocus_at: FIRST_REFOCUS,
-            rotations: 0,
+            latches: CachePadded::new(Latches {
+                structure: VersionLatch::new(),
+                batches: VersionLatch::new(),
+            }),
+            arena: Arc::new(Arena::new(short)),
+            records: Records::new(),
+            writer: Mutex::new(Writer::new()),
+            len: AtomicUsize::new(0),
+            live_bytes: Default::default(),
         }
     }
 
-    /// Compares a key, whose head is given, with the key of a node; follows the node's pointer only if the heads are equal.
+    /// The writers' mutex. The caller is pinned.
+    pub(super) fn lock(&self, _guard: &Guard) -> MutexGuard<'_, Writer> {
+        self.writer.lock()
+    }
+
+    /// Number of records.
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Key and value bytes.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.live_bytes.iter().map(|part| part.load(Ordering::Relaxed)).sum::<i64>().max(0) as u64
+    }
+
+    /// Counts bytes that came, less those that went.
     #[inline]
-    pub(super) fn compare(&self, head: u64, key: &[u8], link: Link) -> Ordering {
-        let node = &self.arena[link];
-        head.cmp(&node.head).then_with(|| key.cmp(node.key()))
+    pub(super) fn count_bytes(&self, came: usize, went: usize) {
+        let part = super::records::stripe() % self.live_bytes.len();
+        if came != went
+            && let Some(part) = self.live_bytes.get(part)
+        {
+            part.fetch_add(came as i64 - went as i64, Ordering::Relaxed);
+        }
     }
 
-    /// The node of a key, or [`NIL`].
+    /// Lets a batch that is being applied come to its end.
     #[inline]
-    pub(super) fn find(&self, key: &[u8]) -> Link {
-        let head = self.heads.head(key);
-        let mut at = self.root;
-        while at != NIL {
-            match self.compare(head, key, at) {
-                Ordering::Less => at = self.arena[at].child(Side::Left),
-                Ordering::Greater => at = self.arena[at].child(Side::Right),
-                Ordering::Equal => break,
-            }
+    pub(super) fn wait_for_batch(&self) {
+        if self.latches.batches.is_locked() {
+            drop(self.writer.lock());
         }
-        at
+        // Who finds the latch free sees all that was done under it.
+        fence(Ordering::Acquire);
     }
 
-    /// The value of a key.
+    /// Begins to read.
     #[inline]
-    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.arena[self.find(key)].record.as_ref().map(Record::value)
+    pub(super) fn look<'g>(&self, guard: &'g Guard) -> Look<'g> {
+        let version = self.latches.structure.read();
+        Look { view: self.arena.view(guard), version }
     }
 
-    /// Replaces the value of a key; returns whether the key is there.
-    pub(super) fn update(&mut self, key: &[u8], value: &[u8]) -> bool {
-        let link = self.find(key);
-        self.replace(link, value)
-    }
-
-    fn replace(&mut self, link: Link, value: &[u8]) -> bool {
-        let Some(record) = self.arena[link].record.as_mut() else { return false };
-        self.tally.set_value(record, value);
-        true
-    }
-
-    /// Inserts the record or replaces its value. The caller has made sure that there is room for one more.
-    pub(super) fn set(&mut self, key: &[u8], value: &[u8]) {
-        let head = self.heads.head(key);
-        let (mut parent, mut side, mut at) = (NIL, Side::Left, self.root);
-        while at != NIL {
-            side = match self.compare(head, key, at) {
-                Ordering::Less => Side::Left,
-                Ordering::Greater => Side::Right,
-                Ordering::Equal => {
-                    self.replace(at, value);
-                    return;
-                }
-            };
-            parent = at;
-            at = self.arena[at].child(side);
-        }
-        let record = Record::new(key, value);
-        self.tally.add(&record);
-        let link = self.arena.take(head, record);
-        self.arena[link].set_parent(parent);
-        if parent == NIL {
-            self.root = link;
-        } else {
-            self.arena[parent].set_child(side, link);
-        }
-        self.repair_after_insert(link);
-        if self.tally.records >= self.refocus_at {
-            self.refocus();
-        }
-    }
-
-    /// Removes two red nodes in a row, `at` being the lower one, on the way up.
-    fn repair_after_insert(&mut self, mut at: Link) {
-        loop {
-            let mut parent = self.arena[at].parent();
-            if !self.arena[parent].is_red() {
-                break;
-            }
-            let grandparent = self.arena[parent].parent();
-            let side = self.side_of(parent, grandparent);
-            let uncle = self.arena[grandparent].child(side.opposite());
-            if self.arena[uncle].is_red() {
-                self.arena[parent].set_red(false);
-                self.arena[uncle].set_red(false);
-                self.arena[grandparent].set_red(true);
-                at = grandparent;
-                continue;
-            }
-            if at == self.arena[parent].child(side.opposite()) {
-                self.rotate(parent, side);
-                parent = at;
-            }
-            self.arena[parent].set_red(false);
-            self.arena[grandparent].set_red(true);
-            self.rotate(grandparent, side.opposite());
-            break;
-        }
-        let root = self.root;
-        self.arena[root].set_red(false);
-    }
-
-    /// On which side of its parent a node hangs.
+    /// Whether what was *not* found since is not there.
     #[inline]
-    pub(super) fn side_of(&self, link: Link, parent: Link) -> Side {
-        if self.arena[parent].child(Side::Left) == link { Side::Left } else { Side::Right }
+    pub(super) fn holds(&self, look: &Look<'_>) -> bool {
+        look.version.is_none_or(|version| self.latches.structure.holds(version))
     }
 
-    /// Puts `to` in the place below the parent of `from`. The children of both stay theirs.
-    pub(super) fn transplant(&mut self, from: Link, to: Link) {
-        let parent = self.arena[from].parent();
-        if parent == NIL {
-            self.root = to;
-        } else {
-            let side = self.side_of(from, parent);
-            self.arena[parent].set_child(side, to);
-        }
-        self.arena[to].set_parent(parent);
-    }
-
-    /// Turns the edge between `down` and its child on the other side, so that `down` sinks towards `side` and the child
-    /// takes its place. The child is not [`NIL`].
-    pub(super) fn rotate(&mut self, down: Link, side: Side) {
-        let up = self.arena[down].child(side.opposite());
-        let middle = self.arena[up].child(side);
-        self.arena[down].set_child(side.opposite(), middle);
-        if middle != NIL {
-            self.arena[middle].set_parent(down);
-        }
-        self.transplant(down, up);
-        self.arena[up].set_child(side, down);
-        self.arena[down].set_parent(up);
-        self.rotations += 1;
-    }
-
-    /// Adapts the heads to what the keys have in common now. O(log n), and O(n) if that has changed; since it happens
-    /// only when the tree has doubled, amortised O(1) an insert.
-    fn refocus(&mut self) {
-        self.refocus_at = self.tally.records * 2;
-        let (first, last) = (self.end(Side::Left), self.end(Side::Right));
-        let heads = HeadMap::between(self.arena[first].key(), self.arena[last].key());
-        if heads != self.heads {
-            for node in self.arena.iter_mut() {
-                node.head = heads.head(node.key());
+    /// Reads by `read` until it gives an answer: `None` means that nothing was found, which is then checked. After some
+    /// attempts in vain it reads under the writers' mutex.
+    #[inline]
+    pub(super) fn attempt<'g, T>(
+        &self,
+        guard: &'g Guard,
+        mut read: impl FnMut(&View<'g>) -> Option<T>,
+    ) -> Option<T> {
+        for _ in 0..ATTEMPTS {
+            let look = self.look(guard);
+            let found = read(&look.view);
+            if found.is_some() || self.holds(&look) {
+                return found;
             }
-            self.heads = heads;
+        }
+        let _writer = self.writer.lock();
+        read(&self.arena.view(guard))
+    }
+
+    /// Reads by `read` until it gives something that is one state of the structure.
+    pub(super) fn attempt_whole<'g, T: Default>(
+        &self,
+        guard: &'g Guard,
+        mut read: impl FnMut(&View<'g>) -> Option<T>,
+    ) -> T {
+        for _ in 0..ATTEMPTS {
+            let look = self.look(guard);
+            if let Some(found) = read(&look.view)
+                && self.holds(&look)
+            {
+                return found;
+            }
+        }
+        let _writer = self.writer.lock();
+        read(&self.arena.view(guard)).unwrap_or_default()
+    }
+
+    /// Appends the value of a key; returns whether the key is there. O(log n).
+    #[inline]
+    pub(super) fn get(&self, key: &[u8], value: &mut Vec<u8>) -> bool {
+        let guard = &epoch::pin();
+        self.wait_for_batch();
+        match self.attempt(guard, |view| view.find(key, guard)) {
+            Some(node) => {
+                Records::append_value(node.address(), guard, value);
+                true
+            }
+            None => false,
         }
     }
 
-    /// Number of black nodes on each path from the root. O(log n).
-    pub(super) fn black_height(&self) -> usize {
-        let (mut height, mut at) = (0, self.root);
-        while at != NIL {
-            height += usize::from(!self.arena[at].is_red());
-            at = self.arena[at].child(Side::Left);
-        }
-        height
-    }
-
-    /// Bytes of memory held by the tree and its records.
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.arena.capacity() * size_of::<super::node::Node>()
-            + self.heads.memory_bytes()
-            + self.tally.memory_bytes
+    /// Bytes of memory held by nodes and records.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        let guard = &epoch::pin();
+        let heads = self.arena.view(guard).heads().memory_bytes();
+        (size_of::<Self>() + heads + self.arena.counts().bytes) as u64 + self.records.held_bytes()
     }
 }

@@ -1,119 +1,127 @@
 //! Checks of every invariant of the tree and its arena.
+//!
+//! Thread safety: under the writers' mutex.
 
-use super::node::{Link, NIL, Side};
-use super::tree::Tree;
-use crate::record::Tally;
+use super::node::{Edge, Link, NIL, ROOT, Side, Slot};
+use super::records::Records;
+use super::writer::Edit;
+use std::collections::HashSet;
 
-impl Tree {
-    /// Checks order, colours, black heights, links, the free list and the totals. O(n) time and memory.
+impl Edit<'_> {
+    /// Number of black nodes on each path from the root. O(log n).
+    pub(super) fn black_height(&self) -> usize {
+        let (mut height, mut edge) = (0, self.edge(ROOT));
+        while edge.link() != NIL {
+            height += usize::from(!edge.is_red());
+            edge = self.edge(Slot { node: edge.link(), side: Side::Left });
+        }
+        height
+    }
+
+    /// Checks order, heads, colours, black heights, links, the free lists and the totals. O(n) time and memory.
     ///
     /// # Errors
     /// The first violation, in words.
     pub(super) fn validate(&self) -> Result<(), String> {
-        let mut seen = vec![false; self.arena.len()];
-        self.mark(&mut seen, NIL)?;
-        let nil = &self.arena[NIL];
-        if nil.record.is_some() || nil.is_red() || nil.parent() != NIL {
+        let mut seen = HashSet::new();
+        if self.edge(ROOT).is_red() {
+            return Err("the root is red".to_owned());
+        }
+        let sentinel = self.node(NIL).ok_or("there is no sentinel")?;
+        if sentinel.edge(Side::Right) != Edge::NIL || sentinel.address() != 0 {
             return Err("the sentinel is not blank".to_owned());
         }
         self.check_subtrees(&mut seen)?;
-        if self.arena[self.root].is_red() {
-            return Err("the root is red".to_owned());
-        }
         self.check_order()?;
-        self.check_free_list(&mut seen)?;
-        match seen.iter().position(|seen| !seen) {
-            Some(lost) => Err(format!("node {lost} is neither in the tree nor free")),
-            None => Ok(()),
-        }
-    }
-
-    /// Marks a node as met; each is met once.
-    fn mark(&self, seen: &mut [bool], link: Link) -> Result<(), String> {
-        match seen.get_mut(link as usize) {
-            Some(seen) if !*seen => {
-                *seen = true;
-                Ok(())
-            }
-            Some(_) => Err(format!("node {link} is met twice")),
-            None => Err(format!("link {link} leads out of the arena")),
-        }
+        self.check_arena(&seen)
     }
 
     /// Depth-first with a stack of its own, since a broken tree may be deep. Checks links, colours and black heights.
-    fn check_subtrees(&self, seen: &mut [bool]) -> Result<(), String> {
+    fn check_subtrees(&self, seen: &mut HashSet<Link>) -> Result<(), String> {
         let mut leaf_blacks = None;
-        let mut stack = vec![(self.root, NIL, 0usize)];
-        while let Some((link, parent, blacks)) = stack.pop() {
+        let mut stack = vec![(self.edge(ROOT), false, 0usize)];
+        while let Some((edge, red_parent, blacks)) = stack.pop() {
+            let link = edge.link();
             if link == NIL {
+                if edge.is_red() {
+                    return Err("an edge to nowhere is red".to_owned());
+                }
                 match leaf_blacks {
                     None => leaf_blacks = Some(blacks),
                     Some(expected) if expected != blacks => {
-                        return Err(format!(
-                            "a path ending below node {parent} has {blacks} black nodes, not {expected}"
-                        ));
+                        return Err(format!("a path has {blacks} black nodes, not {expected}"));
                     }
                     Some(_) => {}
                 }
                 continue;
             }
-            self.mark(seen, link)?;
-            let node = &self.arena[link];
-            if node.parent() != parent {
-                return Err(format!("node {link} says its parent is {}, not {parent}", node.parent()));
+            if !seen.insert(link) {
+                return Err(format!("node {link} is met twice"));
             }
-            if node.is_red() && self.arena[parent].is_red() {
-                return Err(format!("nodes {parent} and {link} are both red"));
+            let node = self.node(link).ok_or_else(|| format!("link {link} leads out of the arena"))?;
+            if edge.is_red() && red_parent {
+                return Err(format!("node {link} and its parent are both red"));
             }
-            if node.record.is_none() {
+            if !node.is_live() {
                 return Err(format!("node {link} is in the tree without a record"));
             }
-            let blacks = blacks + usize::from(!node.is_red());
-            stack.push((node.child(Side::Left), link, blacks));
-            stack.push((node.child(Side::Right), link, blacks));
+            let blacks = blacks + usize::from(!edge.is_red());
+            stack.push((node.edge(Side::Left), edge.is_red(), blacks));
+            stack.push((node.edge(Side::Right), edge.is_red(), blacks));
         }
         Ok(())
     }
 
-    /// Walks both ways; the links have been checked, so the walks end.
+    /// In key order; the links have been checked, so the walk ends.
     fn check_order(&self) -> Result<(), String> {
-        let mut tally = Tally::default();
-        let mut at = self.end(Side::Left);
-        while let Some(record) = &self.arena[at].record {
-            tally.add(record);
-            if self.arena[at].head != self.heads.head(record.key()) {
-                return Err(format!("node {at} has a wrong head"));
+        let (mut records, mut bytes) = (0, 0);
+        let mut last: Option<Vec<u8>> = None;
+        for link in self.in_order() {
+            let Some(node) = self.node(link) else { continue };
+            let Some(record) = Records::of(node, self.guard) else { continue };
+            if record.is_dead() {
+                return Err(format!("the record of node {link} is dead"));
             }
-            let next = self.neighbour(at, Side::Right);
-            if next != NIL {
-                if self.arena[next].key() <= record.key() {
-                    return Err(format!("nodes {at} and {next} are out of order"));
-                }
-                if self.neighbour(next, Side::Left) != at {
-                    return Err(format!("node {at} is not before its successor {next}"));
-                }
+            let mut key = Vec::new();
+            record.append_key(&mut key);
+            records += 1;
+            bytes += key.len() + record.value_len();
+            if node.head() != self.view.heads().head(&key) {
+                return Err(format!("node {link} has a wrong head"));
             }
-            at = next;
+            if last.as_ref().is_some_and(|last| *last >= key) {
+                return Err(format!("node {link} is out of order"));
+            }
+            last = Some(key);
         }
-        if tally != self.tally {
-            return Err(format!("counted {tally:?}, recorded {:?}", self.tally));
+        let counted = (self.tree.len(), self.tree.live_bytes() as usize);
+        if counted != (records, bytes) {
+            return Err(format!("counted {records} records of {bytes} bytes, recorded {counted:?}"));
         }
         Ok(())
     }
 
-    fn check_free_list(&self, seen: &mut [bool]) -> Result<(), String> {
-        let (mut free, mut len) = (self.arena.free(), 0);
-        while free != NIL {
-            self.mark(seen, free)?;
-            if self.arena[free].record.is_some() {
-                return Err(format!("free node {free} holds a record"));
-            }
-            len += 1;
-            free = self.arena[free].parent();
+    /// Every node is in the tree, free, or on its way from the one to the other.
+    fn check_arena(&self, seen: &HashSet<Link>) -> Result<(), String> {
+        let mut fault = None;
+        self.tree.arena.audit(|link, node, free| {
+            let wrong = if free && seen.contains(&link) {
+                "is in the tree and free"
+            } else if free && node.address() != 0 {
+                "is free and holds a record"
+            } else if !free && !seen.contains(&link) && link != NIL && (node.is_live() || node.address() == 0)
+            {
+                "is neither in the tree nor free"
+            } else {
+                return;
+            };
+            fault = Some(format!("node {link} {wrong}"));
+        });
+        let counts = self.tree.arena.counts();
+        // The sentinel is in use and in no list.
+        if counts.used < seen.len() + 1 {
+            return Err(format!("{} nodes are in the tree, recorded {}", seen.len(), counts.used - 1));
         }
-        if len != self.arena.free_len() {
-            return Err(format!("{len} nodes are free, recorded {}", self.arena.free_len()));
-        }
-        Ok(())
+        fault.map_or(Ok(()), Err)
     }
 }

@@ -3,7 +3,8 @@
 use super::subject::Subject;
 use super::time_limit::within;
 use super::{
-    batches, figures, limits, loading, points, randomized, reentrancy, refusals, scans, threads, visibility,
+    batches, contention, figures, limits, loading, points, randomized, reentrancy, refusals, scans, threads,
+    visibility,
 };
 use crate::engine::Capabilities;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +33,8 @@ pub enum Group {
     Threads,
     /// What batches and scans show while others write.
     Visibility,
+    /// Histories of concurrent operations.
+    Histories,
     /// Random sequences of operations against the model.
     Randomized,
 }
@@ -84,6 +87,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         reentrancy::CHECKS,
         threads::CHECKS,
         visibility::CHECKS,
+        contention::CHECKS,
         randomized::CHECKS,
     ]
     .into_iter()

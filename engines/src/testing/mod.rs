@@ -14,8 +14,11 @@
 mod agreement;
 mod batches;
 mod check;
+mod contention;
 mod figures;
+mod history;
 mod limits;
+mod linearizability;
 mod loading;
 mod model;
 mod operation;
@@ -36,6 +39,8 @@ mod visibility;
 mod workers;
 
 pub use check::{Check, Group, checks};
+pub use history::{Action, Clock, Event, History, Mark};
+pub use linearizability::check_linearizable;
 pub use model::Model;
 pub use operation::{Bytes, Operation, ScanCall, operations};
 pub use reference::Reference;

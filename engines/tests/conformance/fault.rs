@@ -150,6 +150,7 @@ pub const FAULTS: &[(Fault, &str)] = {
         (ScanResumesByPosition, "a scan among writes is sorted, without duplicates, inventions and gaps"),
         (ForEachResumesByPosition, "for_each among writes visits what was there throughout, once"),
         (ScanIsNoSnapshot, "a scan is a point in time"),
+        (StaleCache, "histories of few keys among waves of neighbours are linearizable"),
     ]
 };
 
@@ -186,5 +187,28 @@ pub const FAULTS_FOR_RANDOM_SEQUENCES: &[Fault] = {
         LiveBytesForgetKeys,
         BatchInReverse,
         BatchIgnoresDeletes,
+    ]
+};
+
+/// Faults that histories of concurrent operations must show, without knowing what to look for.
+pub const FAULTS_FOR_HISTORIES: &[Fault] = {
+    use Fault::*;
+    &[
+        LosesEveryThousandthSet,
+        ForgetsEveryHundredthDelete,
+        KeepsTailOfLongerValue,
+        UpdateInserts,
+        DeleteAlwaysReportsPresent,
+        SessionCachesGets,
+        BatchIgnoresDeletes,
+        ReverseLimitsFromBelow,
+        ScanSkipsAtSeam,
+        ScanRepeatsAtSeam,
+        WritesWholePages,
+        TornValues,
+        StaleCache,
+        UpdateReadsThenSets,
+        DeleteReadsThenRemoves,
+        ScanResumesByPosition,
     ]
 };

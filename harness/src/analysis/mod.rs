@@ -1,6 +1,7 @@
 //! Pure functions from measurements to the figures that are shown.
 
 pub mod interval;
+pub mod memory;
 pub mod percentile;
 pub mod ranking;
 pub mod spread;

@@ -6,7 +6,7 @@ use crate::results::model::{
     LOAD_PHASE, Memory, NULL_LABEL, OperationResult, Phase, SweepResult, Trial, Worker,
 };
 use crate::workload::operation::OperationKind;
-use crate::workload::plan::Plan;
+use crate::workload::plan::{LatencyMode, Plan};
 use engines::Durability;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,8 @@ pub struct Summary {
     pub kinds: BTreeMap<OperationKind, KindSummary>,
     /// The kind that the plan asks for most; latencies in tables are this kind's.
     pub dominant: OperationKind,
+    /// Records that an operation returned or wrote in the mean; nothing where none did.
+    pub records_per_operation: Option<f64>,
     /// Growth of the resident size by the load for each record loaded, median over trials.
     pub memory_bytes_per_record: Option<f64>,
     /// Records that were wrong when everything was read back.
@@ -61,8 +63,10 @@ pub struct KindSummary {
     pub share: f64,
     /// The first error or wrong answer.
     pub first_fault: Option<String>,
-    /// Records that scans returned.
+    /// Records that scans and multigets returned.
     pub records_scanned: u64,
+    /// Keys that an operation asks for: those of a multiget, else 1.
+    pub keys_each: u64,
     /// Service time, ns.
     pub latency_ns: Histogram<u64>,
 }
@@ -70,9 +74,28 @@ pub struct KindSummary {
 impl KindSummary {
     /// Share of the keys asked for that were there; nothing for inserts and scans, which ask for none.
     pub fn hit_rate(&self, kind: OperationKind) -> Option<f64> {
-        let asks = !matches!(kind, OperationKind::Insert | OperationKind::Scan);
-        let asked = self.ok + self.missed;
-        (asks && asked > 0).then(|| self.ok as f64 / asked as f64)
+        let (hits, asked) = self.keys(kind)?;
+        (asked > 0).then(|| hits as f64 / asked as f64)
+    }
+
+    /// Keys that were there, and keys asked for; nothing for inserts and scans, which ask for none.
+    fn keys(&self, kind: OperationKind) -> Option<(u64, u64)> {
+        match kind {
+            OperationKind::Insert | OperationKind::Scan => None,
+            OperationKind::Multiget => {
+                let answered = self.ok + self.missed + self.wrong;
+                Some((self.records_scanned, answered.saturating_mul(self.keys_each)))
+            }
+            _ => Some((self.ok, self.ok + self.missed)),
+        }
+    }
+
+    /// Records that successful operations returned or wrote.
+    fn records(&self, kind: OperationKind) -> u64 {
+        match kind {
+            OperationKind::Scan | OperationKind::Multiget => self.records_scanned,
+            _ => self.ok,
+        }
     }
 
     fn attempts(&self) -> u64 {
@@ -88,10 +111,15 @@ impl Summary {
 
     /// Share of the keys asked for that were there, all kinds together.
     pub fn hit_rate(&self) -> Option<f64> {
-        let asking = self.kinds.iter().filter(|(kind, found)| found.hit_rate(**kind).is_some());
-        let (ok, missed) =
-            asking.fold((0, 0), |(ok, missed), (_, found)| (ok + found.ok, missed + found.missed));
-        (ok + missed > 0).then(|| ok as f64 / (ok + missed) as f64)
+        let keys = self.kinds.iter().filter_map(|(kind, found)| found.keys(*kind));
+        let (hits, asked) = keys.fold((0, 0), |(hits, asked), (hit, ask)| (hits + hit, asked + ask));
+        (asked > 0).then(|| hits as f64 / asked as f64)
+    }
+
+    /// Records returned or written a second, by the median throughput: what makes operations on several records comparable
+    /// with those on one.
+    pub fn records_per_second(&self) -> Option<f64> {
+        Some(self.throughput?.median * self.records_per_operation?)
     }
 
     /// A percentile of the dominant kind.
@@ -156,6 +184,11 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
     let costs = finished().filter_map(|(_, run)| busy_ns_per_operation(&run.workers));
     let bytes = trials.iter().filter_map(|trial| memory_bytes_per_record(&trial.memory, plan.records));
     let verified = trials.iter().filter_map(|trial| trial.verification.as_ref());
+    let mut kinds = merge_kinds(runs.iter().map(|(_, run)| *run));
+    let planned = plan.phases.iter().find(|run| run.name == phase);
+    if let (Some(found), Some(planned)) = (kinds.get_mut(&OperationKind::Multiget), planned) {
+        found.keys_each = planned.multiget_size.into();
+    }
     Summary {
         cell: 0,
         label: String::new(),
@@ -166,7 +199,8 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
         throughput: Spread::of(rates.iter().map(|(_, rate)| *rate)),
         rates,
         busy_ns_per_operation: Spread::of(costs).map(|spread| spread.median),
-        kinds: merge_kinds(runs.iter().map(|(_, run)| *run)),
+        records_per_operation: records_per_operation(&kinds),
+        kinds,
         dominant: dominant(plan, phase),
         memory_bytes_per_record: Spread::of(bytes).map(|spread| spread.median),
         verification_wrong: verified.map(|done| done.wrong).sum(),
@@ -191,6 +225,24 @@ fn busy_ns_per_operation(workers: &[Worker]) -> Option<f64> {
     let operations: u128 = workers.iter().map(|worker| u128::from(worker.operations)).sum();
     let busy_ns: u128 = workers.iter().map(|worker| u128::from(worker.busy_ns)).sum();
     (operations > 0).then(|| busy_ns as f64 / operations as f64)
+}
+
+fn records_per_operation(kinds: &BTreeMap<OperationKind, KindSummary>) -> Option<f64> {
+    let operations: u64 = kinds.values().map(|found| found.ok).sum();
+    let records: u64 = kinds.iter().map(|(kind, found)| found.records(*kind)).sum();
+    (operations > 0).then(|| records as f64 / operations as f64)
+}
+
+/// Whether operations of a phase return several records, so that operations a second do not tell records a second.
+pub fn asks_for_several(plan: &Plan, phase: &str) -> bool {
+    let mix = plan.phases.iter().find(|run| run.name == phase).map(|run| run.mix).unwrap_or_default();
+    mix.scan > 0.0 || mix.multiget > 0.0
+}
+
+/// Whether every operation of a phase was timed, so that the longest is known: of the load each is, whatever the plan says.
+/// (Results of version 1.0 timed the load as the plan says.)
+pub fn times_all(plan: &Plan, phase: &str) -> bool {
+    phase == LOAD_PHASE || plan.latency == LatencyMode::All
 }
 
 fn memory_bytes_per_record(memory: &Memory, records: u64) -> Option<f64> {
@@ -237,6 +289,7 @@ fn start(found: &OperationResult) -> KindSummary {
         share: 0.0,
         first_fault: found.first_fault.clone(),
         records_scanned: found.records_scanned,
+        keys_each: 1,
         latency_ns,
     }
 }
@@ -259,6 +312,7 @@ fn add(sum: &mut KindSummary, found: &OperationResult) {
 mod tests {
     use super::*;
     use crate::results::synthetic::Synthetic;
+    use crate::workload::plan::Mix;
 
     fn worker(operations: u64, busy_ns: u64) -> Worker {
         Worker { operations, busy_ns, wall_ns: busy_ns, digests: Vec::new() }
@@ -306,6 +360,29 @@ mod tests {
         let load = summaries.iter().find(|summary| summary.cell == 0 && summary.phase == "load").unwrap();
         assert_eq!((load.dominant, load.hit_rate()), (OperationKind::Insert, None));
         assert!(summaries.iter().filter(|summary| summary.is_null).count() == 2);
+    }
+
+    #[test]
+    fn multigets_are_operations_and_their_keys_are_records() {
+        let mut sweep = Synthetic { trials: 1, threads: vec![1], ..Synthetic::default() }.build();
+        sweep.plan.phases[0].mix = Mix { read: 0.5, multiget: 0.5, ..Mix::default() };
+        sweep.plan.phases[0].multiget_size = 16;
+        let run = &mut sweep.trials[0].phases[1];
+        run.workers = vec![worker(300, 300_000)];
+        let mut multigets = run.operations.remove(&OperationKind::Update).unwrap();
+        (multigets.ok, multigets.missed, multigets.records_scanned) = (100, 0, 1_200);
+        run.operations.insert(OperationKind::Multiget, multigets);
+        run.operations.get_mut(&OperationKind::Read).unwrap().ok = 200;
+        let summaries = summarize(&sweep);
+        let mixed = summaries.iter().find(|summary| summary.cell == 0 && summary.phase == "mixed").unwrap();
+        assert_eq!(mixed.throughput.map(|spread| spread.median), Some(1e6), "a call is one operation");
+        assert_eq!(mixed.records_per_operation, Some(1_400.0 / 300.0));
+        assert!(mixed.records_per_second().is_some_and(|rate| (rate - 1.4e6 / 0.3).abs() < 1.0));
+        let multigets = &mixed.kinds[&OperationKind::Multiget];
+        assert_eq!(multigets.hit_rate(OperationKind::Multiget), Some(0.75), "by keys");
+        assert_eq!(mixed.hit_rate(), Some(1_400.0 / 1_800.0));
+        assert!(asks_for_several(&sweep.plan, "mixed") && !asks_for_several(&sweep.plan, "load"));
+        assert!(times_all(&sweep.plan, "load") && !times_all(&sweep.plan, "mixed"));
     }
 
     #[test]

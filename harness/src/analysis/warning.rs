@@ -16,6 +16,7 @@ pub fn warnings(sweep: &SweepResult, summaries: &[Summary]) -> Vec<String> {
         found.push("The sweep was not finished: trials are missing.".to_owned());
     }
     found.extend(faults(summaries));
+    found.extend(memory(sweep));
     if sweep.environment.profile == "debug" {
         found.push("Built without optimization: these figures say nothing about speed.".to_owned());
     }
@@ -65,6 +66,14 @@ fn faults<'a>(summaries: &'a [Summary]) -> Vec<String> {
         format!("{label}: {what}: {}{cells}; first with {}", fault.count, fault.first)
     };
     found.into_iter().map(sentence).collect()
+}
+
+/// Memory trials that have no figures.
+fn memory(sweep: &SweepResult) -> impl Iterator<Item = String> {
+    sweep.memory.iter().filter_map(|trial| {
+        let error = trial.error.as_ref()?;
+        Some(format!("{}: the memory trial ended early: {error}", trial.label))
+    })
 }
 
 /// What happened to an engine, and where first.

@@ -2,9 +2,9 @@
 
 use super::output::{Format, print};
 use crate::exit::Failure;
-use engines::Capabilities;
 use engines::entry::{Entry, Kind};
 use engines::registry;
+use engines::{Capabilities, Error};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -31,8 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen: Vec<&Entry> = if arguments.engines.is_empty() {
         registry::entries().collect()
     } else {
-        let found: engines::Result<_> = arguments.engines.iter().map(|name| registry::find(name)).collect();
-        found.map_err(|error| Failure::usage(error.to_string()).hint("`harness engines` lists them all"))?
+        arguments.engines.iter().map(|name| find(name)).collect::<Result<_, _>>()?
     };
     print(&match arguments.format {
         Format::Json => json(&chosen)?,
@@ -41,11 +40,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
+fn find(name: &str) -> Result<&'static Entry, Failure> {
+    registry::find(name).map_err(|error| {
+        let hint = match &error {
+            Error::NotBuiltIn { feature, .. } => {
+                format!("build with it, as in `cargo run --release --features {feature} -- engines {name}`")
+            }
+            _ => "`harness engines` lists them all".to_owned(),
+        };
+        Failure::usage(error.to_string()).hint(hint)
+    })
+}
+
 fn list(entries: &[&Entry]) -> String {
     let mut text = String::new();
     for (kind, title) in [
         (Kind::Own, "Engines"),
-        (Kind::Peer, "Engines of others"),
+        (Kind::Peer, "Engines of others (not part of `engines: all`)"),
         (Kind::Instrument, "Instruments of the harness (not part of `engines: all`)"),
     ] {
         let of_kind: Vec<_> = entries.iter().filter(|entry| entry.kind == kind).collect();
@@ -72,6 +83,9 @@ fn full(entry: &Entry) -> String {
     }
     let _ = writeln!(text, "  keys up to {max_key_bytes} bytes, values up to {max_value_bytes} bytes");
     let _ = writeln!(text, "  durability: {}", classes.join(", "));
+    for fault in entry.capabilities.known_faults {
+        let _ = writeln!(text, "\n  known fault: fails the check '{}'\n      {}", fault.check, fault.reason);
+    }
     let _ = writeln!(text, "\nOptions{}", if entry.options.is_empty() { ": none" } else { "" });
     for option in entry.options {
         let _ = writeln!(

@@ -1,11 +1,11 @@
 //! `harness trial`, hidden: the process of one trial. Reads its job as JSON from standard input, writes events to standard
-//! output; [`crate::runner::child`] is the other end.
+//! output; [`crate::runner::child`] is the other end. A job may be a timed trial or a memory trial.
 
 use crate::exit::{Exit, Failure};
 use crate::results::wire;
 use crate::runner::event::Event;
 use crate::runner::job::Job;
-use crate::runner::trial;
+use crate::runner::{memory, trial};
 use std::io::{Read, Write};
 
 /// The longest job that is read: a plan is a few kilobytes.
@@ -30,8 +30,11 @@ pub fn run(_arguments: &Arguments) -> Result<(), Failure> {
             .hint("'harness trial' is called by 'harness run'")
     })?;
     let mut output = std::io::stdout();
-    let trial = trial::run(&job, &mut output);
-    let line = Event::Trial { trial: wire::encode_trial(&trial) }
+    let event = match job.memory {
+        None => Event::Trial { trial: wire::encode_trial(&trial::run(&job, &mut output)) },
+        Some(way) => Event::Memory { trial: wire::encode_memory_trial(&memory::run(&job, way, &mut output)) },
+    };
+    let line = event
         .to_line()
         .map_err(|error| Failure::new(Exit::Io, format!("cannot encode the trial: {error}")))?;
     output

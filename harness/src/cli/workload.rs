@@ -162,6 +162,7 @@ fn describe(file: &str, plan: &Plan) -> String {
     for phase in &plan.phases {
         line("phase", summary::phase(phase));
     }
+    line("memory", plan.memory.as_ref().map_or_else(|| "no trials".to_owned(), summary::memory));
     let seconds = grouped(estimate::duration(plan).as_secs().max(1));
     line("time", format!("about {seconds} s for {} trials", grouped(cells * u64::from(trials))));
     lines.join("\n") + "\n"

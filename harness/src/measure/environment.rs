@@ -1,5 +1,6 @@
 //! Where a result is measured: the machine, and what the program was built from (told by the build script).
 
+use super::allocator;
 use super::resources::kibibytes;
 use crate::results::model::Environment;
 use engines::clock::Clock;
@@ -17,6 +18,7 @@ pub fn describe(data_directory: &Path, clock: &Clock) -> Environment {
         lockfile_hash: env!("HARNESS_LOCKFILE_HASH").to_owned(),
         rustc: env!("HARNESS_RUSTC").to_owned(),
         profile: env!("HARNESS_PROFILE").to_owned(),
+        allocator: allocator::describe(),
         hostname: read("/proc/sys/kernel/hostname"),
         kernel: read("/proc/sys/kernel/osrelease"),
         cpu_model: cpu_model(&cpuinfo),
@@ -144,5 +146,6 @@ mod tests {
         assert!(environment.rustc.starts_with("rustc "), "{}", environment.rustc);
         assert!(["debug", "release"].contains(&environment.profile.as_str()), "{}", environment.profile);
         assert_eq!((environment.lockfile_hash.len(), environment.clock.as_str()), (16, "system"));
+        assert!(environment.allocator.starts_with("mimalloc "), "{}", environment.allocator);
     }
 }

@@ -85,12 +85,15 @@ mod tests {
     #[test]
     fn memory_of_this_process_grows_with_what_it_touches() {
         // Other tests of this process free memory meanwhile, so one time of several must do.
-        let grows = || {
+        let mut kept = Vec::new();
+        let mut grows = || {
             let before = rss_bytes();
             let block = vec![1u8; 64 << 20];
             let after = rss_bytes();
             assert!(before > 0 && rss_peak_bytes() >= (60 << 20));
-            after >= before + (60 << 20) && block.last() == Some(&1)
+            // Kept, because memory that was freed may be resident still when it is asked for again.
+            kept.push(block);
+            after >= before + (60 << 20)
         };
         assert!((0..20).any(|_| grows()));
     }

@@ -1,10 +1,12 @@
 //! What was run and where, as names and values.
 
-use super::number::{bytes, chosen, moment, percent, whole};
+use super::number::{bytes, chosen, moment, percent, threads, whole};
 use super::visible::visible;
 use crate::analysis::summary::{classes, thread_counts};
 use crate::results::model::{Environment, SweepResult};
-use crate::workload::plan::{Bound, KeyOrder, LatencyMode, PhasePlan, RequestDistribution, SizeDistribution};
+use crate::workload::plan::{
+    Bound, KeyOrder, LatencyMode, MemoryPlan, PhasePlan, RequestDistribution, SizeDistribution,
+};
 
 /// A name and a value.
 pub type Fact = (&'static str, String);
@@ -48,10 +50,25 @@ pub fn run(sweep: &SweepResult) -> Vec<Fact> {
                 format!("one in {}", whole(u64::from(plan.check_one_in)))
             },
         ),
+        ("Memory trials", plan.memory.as_ref().map_or_else(|| "none".to_owned(), memory)),
         ("Seed", plan.seed.to_string()),
         ("Started", moment(sweep.started_unix_seconds)),
         ("Took", format!("{} s", whole(sweep.elapsed_seconds.max(0.0).round() as u64))),
     ]
+}
+
+/// What memory trials do, in order.
+fn memory(plan: &MemoryPlan) -> String {
+    let mut parts = vec![format!("load by {}", threads(plan.threads))];
+    parts.extend(plan.overwrite.as_ref().map(|overwrite| {
+        let times =
+            if overwrite.passes == 1 { "once".to_owned() } else { format!("{} times", overwrite.passes) };
+        format!("overwrite {times} with {} bytes", size(&overwrite.size))
+    }));
+    parts.extend(plan.compact.then(|| "compact".to_owned()));
+    parts.extend(plan.delete_all.then(|| "delete all".to_owned()));
+    parts.extend(plan.bulk_load.then(|| "and apart, load in bulk".to_owned()));
+    parts.join(", ")
 }
 
 /// Where it was measured. What could not be read is left out.
@@ -77,6 +94,7 @@ pub fn environment(environment: &Environment) -> Vec<Fact> {
                 bytes(environment.memory_bytes as f64)
             },
         ),
+        ("Allocator", environment.allocator.clone()),
         ("Huge pages", environment.transparent_huge_pages.clone()),
         ("Data directory", environment.data_directory_mount.clone()),
         ("Kernel", environment.kernel.clone()),
@@ -109,7 +127,12 @@ pub fn phase(phase: &PhasePlan) -> String {
     } else {
         String::new()
     };
-    format!("{bound}, {}{scans}", request(&phase.request))
+    let keys = if phase.mix.multiget > 0.0 {
+        format!(", multigets of {} keys", phase.multiget_size)
+    } else {
+        String::new()
+    };
+    format!("{bound}, {}{keys}{scans}", request(&phase.request))
 }
 
 /// A share somebody chose.

@@ -2,6 +2,7 @@
 
 use super::charts::{Chart, Study, charts, sections};
 use super::facts::{self, Fact};
+use super::memory::{self, MemoryTable};
 use super::number::{moment, whole};
 use super::paint;
 use super::scene::{ENGINE_INKS, Ink};
@@ -40,6 +41,7 @@ struct SweepView {
     cells: Vec<CellView>,
     left_out: Vec<(String, String)>,
     sections: Vec<SectionView>,
+    memory: Option<MemoryView>,
     environment: Vec<Fact>,
     complete: bool,
 }
@@ -56,8 +58,14 @@ struct SectionView {
     description: String,
     table: Table,
     latency: &'static str,
+    columns: usize,
     charts: Vec<ChartView>,
     more: Vec<ChartView>,
+}
+
+struct MemoryView {
+    table: MemoryTable,
+    charts: Vec<ChartView>,
 }
 
 struct ChartView {
@@ -171,11 +179,23 @@ fn sweep(
             title,
             description: run.unwrap_or_else(|| "every record inserted once".to_owned()),
             latency: super::charts::noun(found.dominant),
+            columns: 10 + usize::from(found.records.is_some()) + usize::from(found.has_longest),
             table: found,
             charts: charts.into_iter().map(|(_, view)| view).collect(),
             more: more.into_iter().map(|(_, view)| view).collect(),
         });
     }
+    let memory = memory::table(study)
+        .map(|table| {
+            let mut shown = Vec::new();
+            if let Some(chart) = super::charts::memory::chart(study) {
+                let file = format!("{stem}-{}.png", file_stem(&chart.name));
+                shown.push(view(&chart, &format!("{id}-memory-c1"), &file)?);
+                pictures.push(Picture { file, chart, origin: origin.clone() });
+            }
+            Ok(MemoryView { table, charts: shown })
+        })
+        .transpose()?;
     let cells =
         labels(plan).into_iter().filter_map(|label| plan.cells.iter().find(|cell| cell.label == label));
     Ok(SweepView {
@@ -194,6 +214,7 @@ fn sweep(
             .collect(),
         left_out: plan.left_out.iter().map(|left| (visible(&left.engine), visible(&left.reason))).collect(),
         sections: views,
+        memory,
         environment: facts::environment(&study.sweep.environment),
         complete: study.sweep.complete,
     })

@@ -4,6 +4,7 @@ mod charts;
 mod facts;
 mod font;
 mod html;
+mod memory;
 mod number;
 mod paint;
 mod png;

@@ -20,6 +20,19 @@ pub const fn rate_unit(max: f64) -> RateUnit {
     }
 }
 
+/// The same for records.
+pub const fn records_unit(max: f64) -> RateUnit {
+    let unit = rate_unit(max);
+    let name = if unit.factor >= 1e6 {
+        "M records/s"
+    } else if unit.factor >= 1e3 {
+        "K records/s"
+    } else {
+        "records/s"
+    };
+    RateUnit { name, ..unit }
+}
+
 impl RateUnit {
     /// A rate in this unit, without its name.
     pub fn format(self, rate: f64) -> String {

@@ -1,11 +1,11 @@
 //! The ranking as rows of text, for the terminal and for the page.
 
 use super::charts::Study;
-use super::number::{RateUnit, duration_ns, percent, rate_unit, significant, threads, whole};
+use super::number::{RateUnit, duration_ns, percent, rate_unit, records_unit, significant, threads, whole};
 use super::visible::visible;
 use crate::analysis::percentile::Percentile;
 use crate::analysis::ranking::{Entry, Ranking, Unranked};
-use crate::analysis::summary::{Summary, dominant};
+use crate::analysis::summary::{Summary, asks_for_several, dominant, times_all};
 use crate::workload::operation::OperationKind;
 use engines::Durability;
 use std::collections::BTreeMap;
@@ -25,6 +25,10 @@ pub struct Table {
     pub hit_rate: Option<String>,
     /// The harness's own cost an operation at each thread count.
     pub null_cost: Option<String>,
+    /// Unit of records a second, where operations return several.
+    pub records: Option<&'static str>,
+    /// Whether the longest operation is known, because each was timed.
+    pub has_longest: bool,
 }
 
 /// Engines at one thread count.
@@ -59,6 +63,10 @@ pub struct Row {
     pub p99: String,
     /// As above.
     pub p999: String,
+    /// The longest operation of the dominant kind, all trials together.
+    pub longest: String,
+    /// Records returned or written a second, in the unit of [`Table::records`].
+    pub records: String,
     /// Memory, bytes a record.
     pub memory: String,
     /// Whether it has the first rank.
@@ -76,23 +84,37 @@ pub fn table(study: &Study<'_>, phase: &str, durability: Durability) -> Table {
     let most =
         entries().filter_map(|entry| entry.summary.throughput).map(|spread| spread.max).fold(0.0, f64::max);
     let unit = rate_unit(most);
+    let plan = &study.sweep.plan;
+    let most = entries().filter_map(|entry| entry.summary.records_per_second()).fold(0.0, f64::max);
+    let records = asks_for_several(plan, phase).then(|| records_unit(most));
+    let has_longest = times_all(plan, phase);
     let groups = rankings.iter().map(|ranking| Group {
         threads: ranking.threads,
         title: threads(ranking.threads),
-        rows: (0..).zip(&ranking.entries).map(|(place, entry)| row(entry, place == 0, unit)).collect(),
+        rows: (0..)
+            .zip(&ranking.entries)
+            .map(|(place, entry)| row(entry, place == 0, (unit, records), has_longest))
+            .collect(),
     });
     let cells: Vec<&Summary> = entries().map(|entry| entry.summary).collect();
     Table {
-        dominant: dominant(&study.sweep.plan, phase),
+        dominant: dominant(plan, phase),
         unit,
         groups: groups.collect(),
         mix: mix(&cells),
         hit_rate: hit_rate(&cells),
         null_cost: null_cost(study, phase),
+        records: records.map(|unit| unit.name),
+        has_longest,
     }
 }
 
-fn row(entry: &Entry<'_>, is_reference: bool, unit: RateUnit) -> Row {
+fn row(
+    entry: &Entry<'_>,
+    is_reference: bool,
+    (unit, records): (RateUnit, Option<RateUnit>),
+    has_longest: bool,
+) -> Row {
     let summary = entry.summary;
     let of_spread = |text: &dyn Fn(crate::analysis::spread::Spread) -> String| {
         summary.throughput.filter(|_| entry.rank.is_ok()).map_or_else(String::new, text)
@@ -100,6 +122,9 @@ fn row(entry: &Entry<'_>, is_reference: bool, unit: RateUnit) -> Row {
     let latency = |quantile: f64| {
         summary.percentile(quantile).filter(|_| entry.rank.is_ok()).map_or_else(String::new, percentile)
     };
+    let longest = summary.kinds.get(&summary.dominant).map(|found| &found.latency_ns);
+    let longest = longest.filter(|latency| has_longest && entry.rank.is_ok() && !latency.is_empty());
+    let records = records.filter(|_| entry.rank.is_ok());
     let share = |share: f64| format!("{:.1}", share * 100.0);
     Row {
         rank: super::charts::rank(entry),
@@ -120,6 +145,10 @@ fn row(entry: &Entry<'_>, is_reference: bool, unit: RateUnit) -> Row {
         p50: latency(0.5),
         p99: latency(0.99),
         p999: latency(0.999),
+        longest: longest.map_or_else(String::new, |latency| duration_ns(latency.max() as f64)),
+        records: records
+            .and_then(|unit| Some(unit.format(summary.records_per_second()?)))
+            .unwrap_or_default(),
         memory: summary.memory_bytes_per_record.map_or_else(String::new, |bytes| whole(bytes.round() as u64)),
         is_best: entry.rank.is_ok_and(|rank| rank.number == 1),
     }

@@ -1,6 +1,7 @@
 //! The ranking for a terminal.
 
 use super::charts::{Study, figures, sections};
+use super::memory::{self, MemoryTable};
 use super::number::whole;
 use super::table::{Table, table};
 use super::visible::visible;
@@ -31,6 +32,9 @@ pub fn ranking_table(sweep: &SweepResult) -> String {
             let _ = writeln!(text, "  {line}");
         }
     }
+    if let Some(found) = memory::table(&study) {
+        let _ = write!(text, "\nmemory beyond key and value\n{}\n  {}\n", memory_grid(&found), found.loaded);
+    }
     if !plan.left_out.is_empty() {
         text.push_str("\nLeft out\n");
         for left_out in &plan.left_out {
@@ -50,19 +54,14 @@ fn grid(found: &Table) -> String {
     let mut grid = comfy_table::Table::new();
     grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let latency = found.dominant.name().replace('_', "-");
-    let header = [
-        "rank".to_owned(),
-        "engine".to_owned(),
-        "threads".to_owned(),
-        found.unit.name.to_owned(),
-        "(min–max)".to_owned(),
-        "of best".to_owned(),
-        "(interval)".to_owned(),
-        format!("{latency} p50"),
-        "p99".to_owned(),
-        "p99.9".to_owned(),
-        "B/record".to_owned(),
-    ];
+    let mut header: Vec<String> =
+        ["rank", "engine", "threads", found.unit.name, "(min–max)", "of best", "(interval)"]
+            .map(str::to_owned)
+            .to_vec();
+    header.extend(found.records.map(str::to_owned));
+    header.extend([format!("{latency} p50"), "p99".to_owned(), "p99.9".to_owned()]);
+    header.extend(found.has_longest.then(|| "longest".to_owned()));
+    header.push("B/record".to_owned());
     grid.set_header(header);
     for (place, group) in found.groups.iter().enumerate() {
         if place > 0 {
@@ -70,7 +69,7 @@ fn grid(found: &Table) -> String {
         }
         for row in &group.rows {
             let bracketed = |text: &str| if text.is_empty() { String::new() } else { format!("({text})") };
-            grid.add_row([
+            let mut cells = vec![
                 row.rank.clone(),
                 row.engine.clone(),
                 group.threads.to_string(),
@@ -78,17 +77,61 @@ fn grid(found: &Table) -> String {
                 bracketed(&row.range),
                 row.ratio.clone(),
                 bracketed(&row.interval),
-                row.p50.clone(),
-                row.p99.clone(),
-                row.p999.clone(),
-                row.memory.clone(),
-            ]);
+            ];
+            cells.extend(found.records.map(|_| row.records.clone()));
+            cells.extend([row.p50.clone(), row.p99.clone(), row.p999.clone()]);
+            cells.extend(found.has_longest.then(|| row.longest.clone()));
+            cells.push(row.memory.clone());
+            grid.add_row(cells);
         }
     }
+    align(&mut grid, &[1]);
+    grid.trim_fmt()
+}
+
+/// Figures to the right, the named columns to the left.
+fn align(grid: &mut comfy_table::Table, left: &[usize]) {
     for (place, column) in grid.column_iter_mut().enumerate() {
-        let side = if place == 1 { CellAlignment::Left } else { CellAlignment::Right };
+        let side = if left.contains(&place) { CellAlignment::Left } else { CellAlignment::Right };
         column.set_cell_alignment(side);
     }
+}
+
+fn memory_grid(found: &MemoryTable) -> String {
+    let mut grid = comfy_table::Table::new();
+    grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let mut header = vec!["engine"];
+    header.extend(found.has_classes.then_some("durability"));
+    header.extend([
+        "after",
+        "counted B/record",
+        "(of data)",
+        "resident B/record",
+        "(of data)",
+        "blocks/record",
+    ]);
+    if found.has_deleted {
+        header.extend(["left, counted", "left, resident"]);
+    }
+    grid.set_header(header);
+    for row in &found.rows {
+        let bracketed = |text: &str| if text.is_empty() { String::new() } else { format!("({text})") };
+        let mut cells = vec![if row.is_first { row.engine.clone() } else { String::new() }];
+        cells.extend(found.has_classes.then(|| row.durability.clone()));
+        cells.extend([
+            row.after.clone(),
+            row.heap.clone(),
+            bracketed(&row.heap_share),
+            row.rss.clone(),
+            bracketed(&row.rss_share),
+            row.blocks.clone(),
+        ]);
+        if found.has_deleted {
+            cells.extend([row.heap_left.clone(), row.rss_left.clone()]);
+        }
+        grid.add_row(cells);
+    }
+    align(&mut grid, if found.has_classes { &[0, 1, 2] } else { &[0, 1] });
     grid.trim_fmt()
 }
 
@@ -114,6 +157,11 @@ mod tests {
             "read 50.0 %, update 50.0 %",
             "harness's own cost an operation: 4.0",
             "sstable: takes no updates",
+            "memory beyond key and value",
+            "counted B/record",
+            "bulk load",
+            "2 overwrites, compact",
+            "1,000,000 records of 124 bytes of key and value in the mean, loaded by 1 thread, not timed",
         ] {
             assert!(text.contains(words), "{words:?} is not in\n{text}");
         }
@@ -129,6 +177,8 @@ mod tests {
             engines,
             ["hash", "btree", "rbtree", "lsm-memtable", "hash", "btree", "lsm-memtable", "rbtree"]
         );
+        let load: Vec<&str> = text.lines().skip_while(|line| *line != "load").collect();
+        assert!(load[1].contains("longest"), "of the load every operation is timed:\n{text}");
         let widths: std::collections::BTreeSet<usize> =
             mixed.iter().map(|line| line.trim_end().chars().count()).collect();
         assert_eq!(widths.len(), 1, "columns are aligned:\n{text}");

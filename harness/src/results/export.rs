@@ -12,15 +12,31 @@
 //! | `share` | of all operations of the phase, 0 to 1 |
 //! | `ok`, `missed`, `checked`, `wrong`, `failed` | operations, over all trials |
 //! | `hit_rate` | 0 to 1; empty for inserts and scans |
-//! | `records_scanned` | records that scans returned |
+//! | `records_scanned` | records that scans and multigets returned |
+//! | `records_per_second` | records returned or written, at the median throughput, of all kinds together |
 //! | `latency_samples` | operations that were timed, over all trials |
 //! | `latency_{min,p50,p90,p99,p99.9,max}_ns` | service time, from the samples of all trials together |
 //! | `memory_bytes_per_record` | growth of the resident size by the load, median over trials |
 //!
+//! `memory.csv` has one line for each stage of each memory trial, none without them:
+//!
+//! | column | meaning |
+//! |---|---|
+//! | `workload`, `phase`, `engine`, `durability`, `threads` | what was run; the phase is `memory` |
+//! | `load` | `inserts` or `bulk` |
+//! | `after`, `compacted` | `load`, `overwrite` or `delete`, and whether the engine compacted since |
+//! | `records`, `live_bytes` | live records, and bytes of their keys and values |
+//! | `counted_{bytes,blocks,peak_bytes}` | live bytes and allocations by the counting allocator, growth since before the engine was opened |
+//! | `counted_beyond_bytes_per_record`, `counted_beyond_share` | of that what is not key or value, a record and as a share of keys and values |
+//! | `resident_{bytes,peak_bytes}`, `resident_beyond_…` | the same by the resident size |
+//! | `engine_bytes` | the engine's own account |
+//! | `left_{counted,resident}` | share of the peak that remains after deleting all |
+//!
 //! `series.csv` has one line for each 100 ms of each phase of each trial: the same first columns, `trial` (from 0),
 //! `start_seconds` of the bin from the phase's start, and `operations` finished in it.
 
-use super::model::{NULL_LABEL, SERIES_BIN_SECONDS, SweepResult};
+use super::model::{LoadWay, MemoryEvent, NULL_LABEL, SERIES_BIN_SECONDS, SweepResult};
+use crate::analysis::memory::{Beyond, Holding, holdings};
 use crate::analysis::percentile::{Percentile, SHOWN};
 use crate::analysis::summary::{Summary, summarize};
 use crate::exit::{Exit, Failure};
@@ -38,6 +54,7 @@ pub fn summary_csv(sweep: &SweepResult) -> Result<Vec<u8>, Failure> {
     let mut header: Vec<String> = FIRST_COLUMNS.trim_end_matches(',').split(',').map(str::to_owned).collect();
     let columns = "trials operation throughput_median_ops_per_second throughput_min_ops_per_second \
         throughput_max_ops_per_second busy_ns_per_operation share ok missed checked wrong failed hit_rate records_scanned \
+        records_per_second \
         latency_samples latency_min_ns";
     header.extend(columns.split_ascii_whitespace().map(str::to_owned));
     header.extend(SHOWN.map(|(_, name)| format!("latency_{name}_ns")));
@@ -74,6 +91,7 @@ fn summary_rows(workload: &str, summary: &Summary) -> Vec<Vec<String>> {
             found.failed.to_string(),
             number(found.hit_rate(*kind), 6),
             found.records_scanned.to_string(),
+            number(summary.records_per_second(), 1),
             latency.len().to_string(),
             timed(latency.min()),
         ];
@@ -84,6 +102,62 @@ fn summary_rows(workload: &str, summary: &Summary) -> Vec<Vec<String>> {
         row
     });
     rows.collect()
+}
+
+/// What records take in memory; of trials that ended early nothing.
+///
+/// # Errors
+/// Never in practice: memory is written to.
+pub fn memory_csv(sweep: &SweepResult) -> Result<Vec<u8>, Failure> {
+    let mut header: Vec<String> = FIRST_COLUMNS.trim_end_matches(',').split(',').map(str::to_owned).collect();
+    let columns = "load after compacted records live_bytes \
+        counted_bytes counted_blocks counted_peak_bytes counted_beyond_bytes_per_record counted_beyond_share \
+        resident_bytes resident_peak_bytes resident_beyond_bytes_per_record resident_beyond_share \
+        engine_bytes left_counted left_resident";
+    header.extend(columns.split_ascii_whitespace().map(str::to_owned));
+    let mut rows = vec![header];
+    rows.extend(holdings(sweep).iter().map(|holding| memory_row(&sweep.plan.name, holding)));
+    to_bytes(&rows)
+}
+
+fn memory_row(workload: &str, holding: &Holding<'_>) -> Vec<String> {
+    let Holding { trial, stage, durability } = holding;
+    let (heap, rss) = (holding.heap_beyond(), holding.rss_beyond());
+    let bytes = |beyond: Option<Beyond>| number(beyond.map(|beyond| beyond.bytes_per_record), 2);
+    let share = |beyond: Option<Beyond>| number(beyond.map(|beyond| beyond.share), 6);
+    let load = match trial.way {
+        LoadWay::Inserts => "inserts",
+        LoadWay::Bulk => "bulk",
+    };
+    let after = match stage.after {
+        MemoryEvent::Load => "load",
+        MemoryEvent::Overwrite => "overwrite",
+        MemoryEvent::Delete => "delete",
+    };
+    vec![
+        workload.to_owned(),
+        "memory".to_owned(),
+        trial.label.clone(),
+        durability.to_string(),
+        trial.threads.to_string(),
+        load.to_owned(),
+        after.to_owned(),
+        stage.compacted.to_string(),
+        stage.records.to_string(),
+        stage.live_bytes.to_string(),
+        stage.heap_bytes.to_string(),
+        stage.heap_blocks.to_string(),
+        stage.heap_peak_bytes.to_string(),
+        bytes(heap),
+        share(heap),
+        stage.rss_bytes.to_string(),
+        stage.rss_peak_bytes.to_string(),
+        bytes(rss),
+        share(rss),
+        stage.engine_bytes.to_string(),
+        number(holding.heap_left(), 6),
+        number(holding.rss_left(), 6),
+    ]
 }
 
 /// Operations over time.
@@ -159,6 +233,23 @@ mod tests {
         let phases = sweep.trials.iter().flat_map(|trial| &trial.phases);
         assert_eq!(series.len(), 1 + phases.map(|phase| phase.series.len()).sum::<usize>());
         assert_eq!(series[1][..7], ["ycsb-a", "load", "hash", "none", "1", "0", "0.0"]);
+    }
+
+    #[test]
+    fn memory_has_a_line_a_stage() {
+        let mut sweep = Synthetic { threads: vec![1], trials: 1, bins: 1, ..Synthetic::default() }.build();
+        let rows = table(&memory_csv(&sweep).unwrap());
+        assert_eq!(rows.len(), 1 + 4 * 6);
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+        assert_eq!(
+            rows[1][..10],
+            ["ycsb-a", "memory", "hash", "none", "1", "inserts", "load", "false", "1000000", "124000000"]
+        );
+        let column = |name: &str| rows[0].iter().position(|found| found == name).unwrap();
+        assert_eq!(rows[1][column("counted_beyond_bytes_per_record")], "9.50");
+        assert_eq!(rows[5][column("left_counted")], "0.050000");
+        sweep.memory.clear();
+        assert_eq!(table(&memory_csv(&sweep).unwrap()).len(), 1);
     }
 
     #[test]

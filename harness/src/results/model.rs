@@ -23,7 +23,10 @@ pub struct SweepResult {
     /// Trials in the order they were run, failed ones too. Trials of the `null` engine have
     /// `cell` = `plan.cells.len() + i` for the i-th distinct thread count of the plan, ascending.
     pub trials: Vec<Trial>,
-    /// Whether every trial of the plan was run.
+    /// Memory trials, which are not timed and come after the others: those that load by inserting, then those that load in bulk,
+    /// each for every engine and durability class that keeps what is written. Empty in results of version 1.0.
+    pub memory: Vec<MemoryTrial>,
+    /// Whether every trial of the plan was run, memory trials too.
     pub complete: bool,
     /// When the sweep began, seconds since 1970-01-01 UTC.
     pub started_unix_seconds: u64,
@@ -104,7 +107,7 @@ pub struct OperationResult {
     pub failed: u64,
     /// The first error or wrong answer, for people.
     pub first_fault: Option<String>,
-    /// Records that scans returned.
+    /// Records that scans and multigets returned.
     pub records_scanned: u64,
     /// Service time, ns, of the operations that were timed (all or a sample). Failed operations are not in it.
     pub latency_ns: Histogram<u64>,
@@ -119,6 +122,72 @@ pub struct Memory {
     pub rss_loaded_bytes: u64,
     /// Highest resident size, bytes.
     pub rss_peak_bytes: u64,
+}
+
+/// One trial that tells what records take in memory, in a process of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryTrial {
+    /// Index of the first of the plan's cells with this engine and durability class.
+    pub cell: usize,
+    /// The engine's label.
+    pub label: String,
+    /// Threads that loaded, overwrote and deleted.
+    pub threads: u32,
+    /// How the records were loaded.
+    pub way: LoadWay,
+    /// What was told, in order.
+    pub stages: Vec<MemoryStage>,
+    /// Why the trial ended early, wrong records included; the stages before are there.
+    pub error: Option<String>,
+}
+
+/// How a memory trial loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadWay {
+    /// One insert after the other, in the order of record numbers, as timed trials load.
+    Inserts,
+    /// All at once, sorted by key.
+    Bulk,
+}
+
+/// What was done last before memory was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryEvent {
+    /// Every record was loaded.
+    Load,
+    /// Every record was overwritten, as often as the plan says.
+    Overwrite,
+    /// Every record was deleted.
+    Delete,
+}
+
+/// Memory at rest, against what it was before the engine was opened. Signed, because an engine may take less than its records.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryStage {
+    /// What was done last.
+    pub after: MemoryEvent,
+    /// Whether the engine was told to compact since then.
+    pub compacted: bool,
+    /// Live records.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub live_bytes: u64,
+    /// Live bytes by the counting allocator, as they were asked for.
+    pub heap_bytes: i64,
+    /// Live allocations.
+    pub heap_blocks: i64,
+    /// The most live bytes at any moment since the engine was opened; of a bulk load with the harness's copy of the records taken off.
+    pub heap_peak_bytes: i64,
+    /// Resident bytes.
+    pub rss_bytes: i64,
+    /// The most resident bytes at any moment; of a bulk load with the harness's copy of the records in it.
+    pub rss_peak_bytes: i64,
+    /// What the engine itself accounts for.
+    pub engine_bytes: u64,
+    /// Time waited until the engine was idle and memory at rest, seconds.
+    pub settle_seconds: f64,
 }
 
 /// What reading everything back after the run yielded.
@@ -149,6 +218,9 @@ pub struct Environment {
     pub rustc: String,
     /// `release` or `debug`.
     pub profile: String,
+    /// Name and version of the allocator that all engines used; empty in results of version 1.0, which used the system's.
+    #[serde(default)]
+    pub allocator: String,
     /// Host name.
     pub hostname: String,
     /// Kernel release.

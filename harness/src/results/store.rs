@@ -14,8 +14,8 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// The file that describes the machine.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
 
-/// Writes `<workload>.json`, `<workload>.summary.csv`, `<workload>.series.csv` and `environment.json` into a directory and
-/// returns their paths in this order. Results that were there are replaced only when all four are safely on disk.
+/// Writes `<workload>.json`, `<workload>.summary.csv`, `<workload>.series.csv`, `<workload>.memory.csv` and `environment.json` into
+/// a directory and returns their paths in this order. Results that were there are replaced only when all are safely on disk.
 ///
 /// # Errors
 /// [`Exit::Io`] when a file cannot be written or one of these names belongs to somebody else; [`Exit::Negative`] when the result
@@ -32,6 +32,7 @@ pub fn write(directory: &Path, sweep: &SweepResult) -> Result<Vec<PathBuf>, Fail
     let is_csv = |bytes: &[u8]| bytes.starts_with(export::FIRST_COLUMNS.as_bytes());
     publication.stage(&format!("{stem}.summary.csv"), &export::summary_csv(sweep)?, is_csv)?;
     publication.stage(&format!("{stem}.series.csv"), &export::series_csv(sweep)?, is_csv)?;
+    publication.stage(&format!("{stem}.memory.csv"), &export::memory_csv(sweep)?, is_csv)?;
     let environment = wire::encode_environment(&sweep.environment);
     publication.stage(ENVIRONMENT_FILE, environment.as_bytes(), text_is(wire::is_environment))?;
     publication.commit()
@@ -93,8 +94,9 @@ mod tests {
         let mut sweep = small();
         let paths = write(directory.path(), &sweep).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["ycsb-a.json", "ycsb-a.summary.csv", "ycsb-a.series.csv", "environment.json"]);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4, "nothing else is left");
+        let csv = ["ycsb-a.summary.csv", "ycsb-a.series.csv", "ycsb-a.memory.csv"];
+        assert_eq!(names, [&["ycsb-a.json"][..], &csv, &["environment.json"]].concat());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 5, "nothing else is left");
         assert_eq!(read(&paths[0]).unwrap().plan, sweep.plan);
         assert_eq!(list(directory.path()).unwrap(), [paths[0].clone()]);
         sweep.plan.seed = 7;
@@ -108,14 +110,14 @@ mod tests {
         let mut sweep = small();
         let paths = write(directory.path(), &sweep).unwrap();
         let before: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
-        // The last file's name is taken by a directory: the first three must not change either.
-        fs::remove_file(&paths[3]).unwrap();
-        fs::create_dir(&paths[3]).unwrap();
+        // The last file's name is taken by a directory: those before it must not change either.
+        fs::remove_file(&paths[4]).unwrap();
+        fs::create_dir(&paths[4]).unwrap();
         sweep.plan.seed = 7;
         assert_eq!(write(directory.path(), &sweep).unwrap_err().exit, Exit::Io);
-        let after: Vec<_> = paths[..3].iter().map(|path| fs::read(path).unwrap()).collect();
-        assert!(before[..3] == after[..]);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4, "no half-written file is left");
+        let after: Vec<_> = paths[..4].iter().map(|path| fs::read(path).unwrap()).collect();
+        assert!(before[..4] == after[..]);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 5, "no half-written file is left");
         let file = directory.path().join("ycsb-a.json");
         assert_eq!(write(&file, &sweep).unwrap_err().exit, Exit::Io, "the directory is a file");
     }
@@ -168,11 +170,27 @@ mod tests {
         let sweep = read(&path).unwrap();
         assert_eq!((sweep.plan.name.as_str(), sweep.plan.seed, sweep.complete), ("ycsb-a", 42, true));
         assert_eq!(sweep.trials.len(), 2 * (2 + 1));
+        assert_eq!(
+            (sweep.memory.len(), sweep.plan.memory.as_ref(), sweep.plan.phases[0].multiget_size),
+            (0, None, 0)
+        );
         assert_eq!(sweep.environment.cpu_model, "Example CPU @ 2.50GHz");
         let run = &sweep.trials[0].phases[1];
         let read = &run.operations[&crate::workload::operation::OperationKind::Read];
         assert_eq!((run.name.as_str(), run.series.len()), ("mixed", 5));
         assert_eq!((read.ok, read.latency_ns.len(), read.latency_ns.value_at_quantile(0.5)), GOLDEN_READ);
+    }
+
+    /// As above; 1.1 added memory trials, multigets and the allocator.
+    #[test]
+    fn the_golden_file_of_1_1_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/result-1.1.json");
+        let sweep = read(&path).unwrap();
+        assert_eq!((sweep.trials.len(), sweep.memory.len(), sweep.complete), (6, 4, true));
+        assert_eq!(sweep.environment.allocator, "mimalloc 3.3.2");
+        let [load, overwrite, delete] = sweep.memory[1].stages.as_slice() else { panic!("three stages") };
+        assert_eq!((sweep.memory[1].label.as_str(), load.heap_bytes), ("btree", 133_500_000));
+        assert_eq!((overwrite.records, delete.records, delete.rss_bytes), (1_000_000, 0, 15_000_000));
     }
 
     const GOLDEN_READ: (u64, u64, u64) = (2_346_954, 36_671, 107);

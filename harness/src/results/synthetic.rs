@@ -1,12 +1,13 @@
 //! Results without a measurement, for tests: every figure is a function of the cell, so that expectations can be written down.
 
 use super::model::{
-    Environment, LOAD_PHASE, Memory, NULL_LABEL, OperationResult, Phase, SweepResult, Trial, Worker,
+    Environment, LOAD_PHASE, LoadWay, Memory, MemoryEvent, MemoryStage, MemoryTrial, NULL_LABEL,
+    OperationResult, Phase, SweepResult, Trial, Worker,
 };
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::{
-    Bound, CellPlan, KeyOrder, KeyPlan, LatencyMode, LeftOut, Mix, PhasePlan, Plan, RequestDistribution,
-    ScanPlan, SizeDistribution, ValuePlan,
+    Bound, CellPlan, KeyOrder, KeyPlan, LatencyMode, LeftOut, MemoryPlan, Mix, OverwritePlan, PhasePlan,
+    Plan, RequestDistribution, ScanPlan, SizeDistribution, ValuePlan,
 };
 use engines::Durability;
 use hdrhistogram::Histogram;
@@ -82,9 +83,10 @@ impl Synthetic {
             }
         }
         SweepResult {
-            plan,
             environment: environment(),
             trials,
+            memory: self.memory_trials(&plan),
+            plan,
             complete: true,
             started_unix_seconds: 1_750_000_000,
             elapsed_seconds: 312.5,
@@ -117,11 +119,22 @@ impl Synthetic {
             warmup: Duration::from_secs(2),
             latency: LatencyMode::Sampled(64),
             check_one_in: 1024,
+            memory: Some(MemoryPlan {
+                threads: 1,
+                overwrite: Some(OverwritePlan {
+                    passes: 2,
+                    size: SizeDistribution::Uniform { min: 50, max: 150 },
+                }),
+                compact: true,
+                delete_all: true,
+                bulk_load: true,
+            }),
             phases: vec![PhasePlan {
                 name: "mixed".to_owned(),
                 bound: Bound::Duration(Duration::from_millis(u64::from(self.bins) * 100)),
                 mix: Mix { read: 0.5, update: 0.5, ..Mix::default() },
                 request: RequestDistribution::Zipfian { theta: 0.99 },
+                multiget_size: 0,
                 scan: ScanPlan {
                     length: SizeDistribution::Uniform { min: 1, max: 100 },
                     reverse: false,
@@ -132,6 +145,48 @@ impl Synthetic {
             cells,
             left_out: vec![LeftOut { engine: "sstable".to_owned(), reason: "takes no updates".to_owned() }],
         }
+    }
+
+    /// One by inserts and one in bulk for each engine and class; the slower an engine, the more its records take.
+    fn memory_trials(&self, plan: &Plan) -> Vec<MemoryTrial> {
+        let mut trials = Vec::new();
+        for way in [LoadWay::Inserts, LoadWay::Bulk] {
+            let each = self.threads.len().max(1);
+            for (cell, planned) in plan.cells.iter().enumerate().step_by(each) {
+                let cost_ns = self.engines.iter().find(|(label, ..)| *label == planned.label).unwrap().1;
+                let stage = |after, compacted, beyond: f64| {
+                    let records = if after == MemoryEvent::Delete { 0 } else { 1_000_000 };
+                    let bytes = (records as f64 * 124.0 + beyond * 1e6) as i64;
+                    MemoryStage {
+                        after,
+                        compacted,
+                        records,
+                        live_bytes: records * 124,
+                        heap_bytes: bytes,
+                        heap_blocks: bytes / 140,
+                        heap_peak_bytes: 200_000_000,
+                        rss_bytes: bytes + 5_000_000,
+                        rss_peak_bytes: 220_000_000,
+                        engine_bytes: bytes.unsigned_abs(),
+                        settle_seconds: 0.05,
+                    }
+                };
+                let beyond = cost_ns / 10.0;
+                let stages = match way {
+                    LoadWay::Bulk => vec![stage(MemoryEvent::Load, false, beyond / 2.0)],
+                    LoadWay::Inserts => vec![
+                        stage(MemoryEvent::Load, false, beyond),
+                        stage(MemoryEvent::Overwrite, false, beyond * 2.0),
+                        stage(MemoryEvent::Overwrite, true, beyond * 1.2),
+                        stage(MemoryEvent::Delete, false, 10.0),
+                        stage(MemoryEvent::Delete, true, 0.5),
+                    ],
+                };
+                let label = planned.label.clone();
+                trials.push(MemoryTrial { cell, label, threads: 1, way, stages, error: None });
+            }
+        }
+        trials
     }
 
     fn trial(&self, cell: usize, label: &str, threads: u32, trial: u32, cost_ns: f64) -> Trial {
@@ -240,6 +295,7 @@ fn environment() -> Environment {
         lockfile_hash: "a1b2c3d4e5f60718".to_owned(),
         rustc: "rustc 1.95.0".to_owned(),
         profile: "release".to_owned(),
+        allocator: "mimalloc 3.3.2".to_owned(),
         hostname: "bench".to_owned(),
         kernel: "6.1.0".to_owned(),
         cpu_model: "Example CPU @ 2.50GHz".to_owned(),

@@ -6,7 +6,7 @@
 use super::event::{Event, Progress};
 use super::interrupt::Interrupt;
 use super::job::Job;
-use crate::results::model::Trial;
+use crate::results::model::{LoadWay, MemoryTrial, Trial};
 use crate::results::wire;
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -36,19 +36,60 @@ pub fn run(
     interrupt: &Interrupt,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Option<Trial> {
-    match converse(command, job, interrupt, on_progress) {
+    match converse(command, job, interrupt, on_progress, &trial_of) {
         Ok(trial) => Some(trial),
         Err(_) if interrupt.requested() => None,
         Err(error) => Some(Trial { error: Some(error), ..job.empty_trial() }),
     }
 }
 
-fn converse(
+/// The same for a memory trial.
+pub fn run_memory(
+    command: &ChildCommand,
+    job: &Job,
+    way: LoadWay,
+    interrupt: &Interrupt,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> Option<MemoryTrial> {
+    match converse(command, job, interrupt, on_progress, &memory_trial_of) {
+        Ok(trial) => Some(trial),
+        Err(_) if interrupt.requested() => None,
+        Err(error) => Some(MemoryTrial { error: Some(error), ..job.empty_memory_trial(way) }),
+    }
+}
+
+/// What ends a conversation: the answer that an event holds, or `None` if it is another's.
+type Answer<T> = dyn Fn(&Job, &Event) -> Option<Result<T, Problem>>;
+
+fn unreadable(error: &wire::WireError) -> Problem {
+    Problem::Nonsense(format!("with a trial that cannot be read ({error})"))
+}
+
+fn another() -> Problem {
+    Problem::Nonsense("with another trial than it was asked for".to_owned())
+}
+
+fn trial_of(job: &Job, event: &Event) -> Option<Result<Trial, Problem>> {
+    let Event::Trial { trial } = event else { return None };
+    Some(wire::decode_trial(trial).map_err(|error| unreadable(&error)).and_then(|trial| {
+        if (trial.cell, trial.trial) == (job.cell, job.trial) { Ok(trial) } else { Err(another()) }
+    }))
+}
+
+fn memory_trial_of(job: &Job, event: &Event) -> Option<Result<MemoryTrial, Problem>> {
+    let Event::Memory { trial } = event else { return None };
+    Some(wire::decode_memory_trial(trial).map_err(|error| unreadable(&error)).and_then(|trial| {
+        if (trial.cell, Some(trial.way)) == (job.cell, job.memory) { Ok(trial) } else { Err(another()) }
+    }))
+}
+
+fn converse<T>(
     command: &ChildCommand,
     job: &Job,
     interrupt: &Interrupt,
     on_progress: &mut dyn FnMut(&Progress),
-) -> Result<Trial, String> {
+    answer: &Answer<T>,
+) -> Result<T, String> {
     let order = serde_json::to_string(job).map_err(|error| format!("the job cannot be written: {error}"))?;
     let mut child = Command::new(&command.program);
     // A Ctrl-C at the terminal goes to the whole group of processes; what happens to the child is the parent's decision.
@@ -71,7 +112,7 @@ fn converse(
         // A child that ends without reading breaks this pipe; what it said tells more than that.
         let _ = input.write_all(order.as_bytes());
         drop(input);
-        let trial = listen(BufReader::new(output), job, on_progress);
+        let trial = listen(BufReader::new(output), job, on_progress, answer);
         if trial.is_err()
             && let Some(mut child) = interrupt.release()
         {
@@ -103,11 +144,12 @@ enum Problem {
     Nonsense(String),
 }
 
-fn listen(
+fn listen<T>(
     mut output: impl BufRead,
     job: &Job,
     on_progress: &mut dyn FnMut(&Progress),
-) -> Result<Trial, Problem> {
+    answer: &Answer<T>,
+) -> Result<T, Problem> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -117,15 +159,7 @@ fn listen(
         }
         match serde_json::from_slice(&line) {
             Ok(Event::Progress(progress)) => on_progress(&progress),
-            Ok(Event::Trial { trial }) => {
-                let trial = wire::decode_trial(&trial).map_err(|error| {
-                    Problem::Nonsense(format!("with a trial that cannot be read ({error})"))
-                })?;
-                if (trial.cell, trial.trial) == (job.cell, job.trial) {
-                    return Ok(trial);
-                }
-                return Err(Problem::Nonsense("with another trial than it was asked for".to_owned()));
-            }
+            Ok(event) => return answer(job, &event).unwrap_or_else(|| Err(another())),
             Err(_) => {
                 let start: String = String::from_utf8_lossy(&line).chars().take(60).collect();
                 return Err(Problem::Nonsense(format!("what is not an event ({:?})", start.trim_end())));

@@ -13,6 +13,11 @@ pub enum Event {
         /// The encoded trial.
         trial: String,
     },
+    /// The memory trial, encoded likewise; the last line.
+    Memory {
+        /// The encoded memory trial.
+        trial: String,
+    },
 }
 
 /// How far a trial is.

@@ -9,6 +9,7 @@ use crate::workload::keyspace::KeySpace;
 use crate::workload::operation::{Block, Operation, OperationKind};
 use crate::workload::plan::Plan;
 use crate::workload::value::{ValuePool, record_of};
+use engines::GetBuffer;
 use engines::clock::{Clock, Ticks};
 
 /// A block that took longer than this is told apart in the series operation by operation, so that a stall shows where it was.
@@ -126,6 +127,9 @@ impl Judge<'_> {
         let mut tally = Tally::default();
         let mut values = executor.kept_values();
         let mut scans = executor.kept_scans();
+        let mut kept_groups = executor.kept_groups();
+        let mut groups = block.groups.records.chunks_exact(block.groups.size.max(1));
+        let mut multigets = 0;
         let long = clock.nanoseconds(span.start, span.end) > LONG_BLOCK_NS;
         // Operations that were not timed share what the others left of a block.
         let share = if long { untimed_share(executor, span) } else { 0 };
@@ -136,12 +140,17 @@ impl Judge<'_> {
             if ticks > 0 && outcome != Outcome::Failed {
                 result.latency_ns.saturating_record(clock.ticks_to_nanoseconds(ticks).max(1));
             }
+            let is_multiget = operation.kind == OperationKind::Multiget;
+            let group = if is_multiget { groups.next().unwrap_or_default() } else { &[] };
+            let is_incomplete = is_multiget && executor.incomplete().binary_search(&multigets).is_ok();
+            multigets += u32::from(is_multiget);
             let answer = match operation.kind {
                 _ if !operation.check || !self.retains_data => Answer::None,
                 OperationKind::Read | OperationKind::ReadModifyWrite => {
                     values.next().map_or(Answer::None, Answer::Value)
                 }
                 OperationKind::Scan => scans.next().map_or(Answer::None, Answer::Records),
+                OperationKind::Multiget => kept_groups.next().map_or(Answer::None, Answer::Group),
                 OperationKind::Update | OperationKind::Insert | OperationKind::Delete => Answer::None,
             };
             let fault = match outcome {
@@ -163,8 +172,15 @@ impl Judge<'_> {
                     self.every_read_hits.then(|| "the record is missing".to_owned())
                 }
                 Outcome::Missed => None,
+                Outcome::Done if is_incomplete && self.every_read_hits && self.retains_data => {
+                    Some("a record that it asks for is missing".to_owned())
+                }
                 Outcome::Done => match answer {
                     Answer::None => None,
+                    Answer::Group(answers) => {
+                        result.checked += 1;
+                        self.group(group, answers)
+                    }
                     Answer::Value(value) => {
                         result.checked += 1;
                         self.looks.value(operation.record, value).err()
@@ -188,6 +204,9 @@ impl Judge<'_> {
                 series.add(clock.nanoseconds(origin, ended), 1);
             }
         }
+        if executor.records_got() > 0 {
+            recorder.of(OperationKind::Multiget).records_scanned += executor.records_got();
+        }
         if executor.records_scanned() > 0 {
             recorder.of(OperationKind::Scan).records_scanned += executor.records_scanned();
         }
@@ -195,6 +214,23 @@ impl Judge<'_> {
             series.add(clock.nanoseconds(origin, span.end), tally.ok);
         }
         tally
+    }
+
+    /// Every value of a multiget.
+    fn group(&self, records: &[u64], answers: &GetBuffer) -> Option<String> {
+        if answers.len() != records.len() {
+            return Some(format!("{} answers to {} keys", answers.len(), records.len()));
+        }
+        let found =
+            records.iter().zip(0..).filter_map(|(&record, index)| Some((record, answers.get(index)?)));
+        found
+            .filter_map(|(record, value)| Some((record, self.looks.value(record, value).err()?)))
+            .map(|(record, fault)| {
+                let mut key = Vec::new();
+                self.looks.key(record, &mut key);
+                format!("{}: {fault}", named(&key))
+            })
+            .next()
     }
 
     /// Order, bounds and length of a scan, and every value of it.
@@ -250,6 +286,7 @@ enum Answer<'a> {
     None,
     Value(&'a [u8]),
     Records(&'a Entries),
+    Group(&'a GetBuffer),
 }
 
 /// A key for people: its text, other bytes escaped, cut after 64 bytes.

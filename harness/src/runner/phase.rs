@@ -1,6 +1,6 @@
 //! One phase of a trial: its workers are started together, joined, and what they did is added up.
 
-use super::executor::ScanMode;
+use super::executor::{ScanMode, Timing};
 use super::judge::{Judge, KeyBounds};
 use super::progress::Counters;
 use super::rendezvous::Rendezvous;
@@ -8,7 +8,7 @@ use super::worker::{self, Report};
 use crate::measure::resources;
 use crate::results::model::{Phase, Worker};
 use crate::workload::operation::OperationKind;
-use crate::workload::plan::{Bound, LatencyMode};
+use crate::workload::plan::Bound;
 use crate::workload::stream::OperationStream;
 use engines::Engine;
 use engines::clock::Clock;
@@ -28,7 +28,7 @@ pub struct Task<'a> {
     /// Where progress is published.
     pub counters: &'a Counters,
     /// Which operations are timed on their own.
-    pub latency: LatencyMode,
+    pub timing: Timing,
     /// Kinds that occur.
     pub kinds: &'a [OperationKind],
     /// Time before operations are counted.

@@ -33,7 +33,7 @@ impl Recorder {
     /// The record of one kind; allocated the first time it is asked for. Its histogram saturates at an hour.
     #[inline]
     pub fn of(&mut self, kind: OperationKind) -> &mut OperationResult {
-        let [read, update, insert, scan, read_modify_write, delete] = &mut self.kinds;
+        let [read, update, insert, scan, read_modify_write, delete, multiget] = &mut self.kinds;
         let slot = match kind {
             OperationKind::Read => read,
             OperationKind::Update => update,
@@ -41,6 +41,7 @@ impl Recorder {
             OperationKind::Scan => scan,
             OperationKind::ReadModifyWrite => read_modify_write,
             OperationKind::Delete => delete,
+            OperationKind::Multiget => multiget,
         };
         slot.get_or_insert_with(|| Box::new(empty()))
     }

@@ -4,11 +4,11 @@
 use super::child::{self, ChildCommand};
 use super::event::Progress;
 use super::interrupt::Interrupt;
-use super::job::{Job, cells};
+use super::job::{Job, cells, memory_trials};
 use crate::exit::Failure;
 use crate::measure::environment;
 use crate::measure::resources::MachineTime;
-use crate::results::model::{SweepResult, Trial};
+use crate::results::model::{LoadWay, MemoryTrial, SweepResult, Trial};
 use crate::workload::plan::{CellPlan, Plan};
 use engines::Durability;
 use engines::clock::{self, Clock};
@@ -39,6 +39,10 @@ pub trait Observer {
     fn progress(&mut self, progress: &Progress);
     /// It has ended.
     fn end(&mut self, plan: &Plan, trial: &Trial);
+    /// A memory trial begins; numbers go on where trials stopped.
+    fn begin_memory(&mut self, number: usize, total: usize, cell: &CellPlan, way: LoadWay);
+    /// It has ended.
+    fn end_memory(&mut self, plan: &Plan, trial: &MemoryTrial);
 }
 
 /// Runs the plan. An interrupted sweep keeps the trials that were complete.
@@ -57,6 +61,8 @@ pub fn run(
     let machine = MachineTime::now();
     let all = cells(plan);
     let order = order(plan.seed, all.len(), plan.trials);
+    let memory_order = memory_trials(plan);
+    let total = order.len() + memory_order.len();
     let mut trials = Vec::with_capacity(order.len());
     for (number, &(trial, index)) in order.iter().enumerate() {
         let Some(cell) = all.get(index) else { continue };
@@ -65,20 +71,38 @@ pub fn run(
         }
         let directory = data_directory(cell, &setting.data_directory)?;
         let path = directory.as_ref().map(|directory| directory.path().to_path_buf());
-        let job = Job { plan: plan.clone(), cell: index, trial, directory: path };
-        observer.begin(number, order.len(), cell, trial);
+        let job = Job { plan: plan.clone(), cell: index, trial, memory: None, directory: path };
+        observer.begin(number, total, cell, trial);
         let ended =
             child::run(&setting.command, &job, interrupt, &mut |progress| observer.progress(progress));
         let Some(ended) = ended else { break };
         observer.end(plan, &ended);
         trials.push(ended);
     }
+    let mut memory = Vec::with_capacity(memory_order.len());
+    for (number, &(index, way)) in (order.len()..).zip(&memory_order) {
+        let Some(cell) = all.get(index) else { continue };
+        if interrupt.requested() {
+            break;
+        }
+        let directory = data_directory(cell, &setting.data_directory)?;
+        let path = directory.as_ref().map(|directory| directory.path().to_path_buf());
+        let job = Job { plan: plan.clone(), cell: index, trial: 0, memory: Some(way), directory: path };
+        observer.begin_memory(number, total, cell, way);
+        let on_progress = &mut |progress: &Progress| observer.progress(progress);
+        let Some(ended) = child::run_memory(&setting.command, &job, way, interrupt, on_progress) else {
+            break;
+        };
+        observer.end_memory(plan, &ended);
+        memory.push(ended);
+    }
     environment.steal_fraction = MachineTime::now().steal_fraction_since(machine);
     Ok(SweepResult {
         plan: plan.clone(),
         environment,
-        complete: trials.len() == order.len(),
+        complete: trials.len() + memory.len() == total,
         trials,
+        memory,
         started_unix_seconds,
         elapsed_seconds: started.elapsed().as_secs_f64(),
     })
@@ -115,6 +139,7 @@ fn data_directory(cell: &CellPlan, parent: &Path) -> Result<Option<TempDir>, Fai
 mod tests {
     use super::super::testing::plan;
     use super::*;
+    use crate::workload::plan::MemoryPlan;
 
     #[derive(Default)]
     struct Log(Vec<String>);
@@ -129,6 +154,14 @@ mod tests {
         }
 
         fn end(&mut self, _: &Plan, trial: &Trial) {
+            self.0.push(trial.error.clone().unwrap_or_default());
+        }
+
+        fn begin_memory(&mut self, number: usize, total: usize, cell: &CellPlan, way: LoadWay) {
+            self.0.push(format!("{number}/{total} {} {way:?}", cell.label));
+        }
+
+        fn end_memory(&mut self, _: &Plan, trial: &MemoryTrial) {
             self.0.push(trial.error.clone().unwrap_or_default());
         }
     }
@@ -178,6 +211,37 @@ mod tests {
             }
             assert_eq!(log.0.len(), 8, "{:?}", log.0);
         }
+    }
+
+    #[test]
+    fn memory_trials_come_last_and_fail_alone() {
+        let mut plan = Plan { trials: 1, ..plan() };
+        plan.memory = Some(MemoryPlan {
+            threads: 1,
+            overwrite: None,
+            compact: false,
+            delete_all: false,
+            bulk_load: true,
+        });
+        let mut log = Log::default();
+        let result = run(&plan, &script("exit 3"), &Interrupt::default(), &mut log).expect("no failure");
+        assert_eq!((result.trials.len(), result.memory.len(), result.complete), (4, 2, true));
+        let begun: Vec<&String> = log.0.iter().filter(|entry| entry.contains('/')).skip(4).collect();
+        assert_eq!(begun, ["4/6 btree Inserts", "5/6 btree Bulk"]);
+        for (trial, way) in result.memory.iter().zip([LoadWay::Inserts, LoadWay::Bulk]) {
+            let error = trial.error.as_deref().unwrap_or_default();
+            assert!(error.contains("ended with status 3 without a result"), "{error}");
+            assert_eq!((trial.cell, trial.label.as_str(), trial.way), (0, "btree", way));
+        }
+        let wrong = r#"echo '{"event":"memory","trial":"?"}'; exec sleep 60"#;
+        let result = run(&plan, &script(wrong), &Interrupt::default(), &mut log).expect("no failure");
+        let error = |trial: Option<&String>| trial.cloned().unwrap_or_default();
+        assert!(
+            error(result.trials[0].error.as_ref()).contains("another trial"),
+            "{:?}",
+            result.trials[0].error
+        );
+        assert!(error(result.memory[0].error.as_ref()).contains("cannot be read"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn plan() -> Plan {
         warmup: Duration::ZERO,
         latency: LatencyMode::All,
         check_one_in: 1,
+        memory: None,
         phases: vec![phase("reads", Mix { read: 1.0, ..Mix::default() }, 2_000)],
         cells: vec![cell(2), cell(1)],
         left_out: Vec::new(),
@@ -40,6 +41,7 @@ pub fn phase(name: &str, mix: Mix, operations: u64) -> PhasePlan {
         bound: Bound::Operations(operations),
         mix,
         request: RequestDistribution::Zipfian { theta: 0.99 },
+        multiget_size: if mix.multiget > 0.0 { 7 } else { 0 },
         scan: ScanPlan {
             length: SizeDistribution::Uniform { min: 1, max: 20 },
             reverse: false,

@@ -1,16 +1,16 @@
 //! One trial, from the empty engine to the last record read back. Runs in a process of its own.
 
-use super::executor::ScanMode;
+use super::executor::{ScanMode, Timing};
 use super::job::Job;
 use super::judge::{Judge, KeyBounds, Looks};
 use super::phase::{self, Ended, Task};
 use super::progress::{Counters, reporting};
 use super::settle::settle;
 use super::verify::Subject;
-use crate::measure::resources;
+use crate::measure::{allocator, resources};
 use crate::results::model::{LOAD_PHASE, Trial};
 use crate::workload::operation::OperationKind;
-use crate::workload::plan::{Bound, CellPlan, PhasePlan, Plan};
+use crate::workload::plan::{Bound, CellPlan, LatencyMode, PhasePlan, Plan};
 use crate::workload::stream::OperationStream;
 use engines::Engine;
 use engines::clock::Clock;
@@ -98,6 +98,10 @@ impl Course<'_> {
         let retains_data = self.engine.capabilities().retains_data;
         let bounds = self.load(looks, trial)?;
         let mut executed = Vec::with_capacity(self.plan.phases.len());
+        let timing = match self.plan.latency {
+            LatencyMode::All => Timing::OneIn(1),
+            LatencyMode::Sampled(one_in) => Timing::OneIn(one_in),
+        };
         for (index, planned) in self.plan.phases.iter().enumerate() {
             let mut streams: Vec<OperationStream> = (0..self.cell.threads)
                 .map(|worker| OperationStream::phase(&endless, index, worker, self.cell.threads))
@@ -111,6 +115,7 @@ impl Course<'_> {
                 kinds: &kinds,
                 warmup: self.plan.warmup,
                 bound: planned.bound,
+                timing,
                 ..self.task(judge)
             };
             self.finish(phase::run(&task, &mut streams), trial)?;
@@ -141,6 +146,8 @@ impl Course<'_> {
         let bounds = ended.bounds.clone();
         drop(streams);
         self.finish(ended, trial)?;
+        // What the workers' threads gave back to the allocator is not the engine's.
+        allocator::collect();
         trial.memory.rss_loaded_bytes = resources::rss_bytes();
         Ok(bounds)
     }
@@ -152,7 +159,8 @@ impl Course<'_> {
             engine: self.engine,
             clock: self.clock,
             counters: self.counters,
-            latency: self.plan.latency,
+            // Its longest insert is the pause that growing costs, and a sample would miss it.
+            timing: Timing::InARow,
             kinds: &[OperationKind::Insert],
             warmup: Duration::ZERO,
             bound: Bound::Operations(self.plan.records),

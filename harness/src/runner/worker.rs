@@ -74,7 +74,7 @@ pub fn run(
         number,
         stream,
         session: session.as_mut(),
-        executor: Executor::new(task.clock, task.latency, task.scan_mode, keeps),
+        executor: Executor::new(task.clock, task.timing, task.scan_mode, keeps),
         block: Block::default(),
         size: BlockSize::new(),
     };

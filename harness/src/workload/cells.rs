@@ -4,11 +4,12 @@ use super::diagnostic::{Diagnostic, grouped, is_printable, quote, suggestion};
 use super::limits::{DEFAULT_THREADS, MAX_CELLS, MAX_ENGINES, MAX_NAME_CHARS, MAX_THREADS};
 use super::literal::{Count, DurabilityClass, Many};
 use super::located::{Given, Located, Place};
-use super::plan::{CellPlan, KeyPlan, LeftOut, PhasePlan, ValuePlan};
+use super::plan::{CellPlan, KeyPlan, LeftOut, MemoryPlan, PhasePlan, ValuePlan};
 use super::planner::narrow;
 use super::size;
 use super::spec::{EngineList, EngineSpec, OptionsSpec, Spec};
 use engines::entry::{Entry, Kind, OpenOptions};
+use engines::registry::missing_feature;
 use engines::{Capabilities, Durability};
 use std::collections::BTreeSet;
 
@@ -31,12 +32,19 @@ pub struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    /// What these keys, values and phases ask for.
-    pub fn of(key: &KeyPlan, value: &ValuePlan, phases: &'a [PhasePlan]) -> Self {
+    /// What these keys, values, memory trials and phases ask for.
+    pub fn of(
+        key: &KeyPlan,
+        value: &ValuePlan,
+        memory: Option<&MemoryPlan>,
+        phases: &'a [PhasePlan],
+    ) -> Self {
+        let overwritten = memory.and_then(|memory| memory.overwrite.as_ref());
+        let overwritten = overwritten.map_or(0, |overwrite| size::greatest(&overwrite.size));
         let scans = || phases.iter().filter(|phase| phase.mix.scan > 0.0);
         Self {
             key_bytes: key_bytes(key),
-            value_bytes: size::greatest(&value.size),
+            value_bytes: size::greatest(&value.size).max(overwritten),
             scan: scans().map(|phase| phase.name.as_str()).next(),
             reverse: scans().find(|phase| phase.scan.reverse).map(|phase| phase.name.as_str()),
         }
@@ -258,6 +266,12 @@ fn find<'a>(name: &str, place: Place, engines: &[&'a Entry]) -> Result<&'a Entry
     }
     if name == "all" {
         return Err(Diagnostic::new(place, "'all' stands alone, as engines: all; it is not one of a list"));
+    }
+    if let Some(feature) = missing_feature(name) {
+        let message =
+            format!("engine {} is not built in: it needs the cargo feature '{feature}'", quote(name));
+        return Err(Diagnostic::new(place, message)
+            .hint(format!("build with it, as in `cargo run --release --features {feature} -- run …`")));
     }
     let names = || engines.iter().map(|entry| entry.name);
     let message = format!("unknown engine {}{}", quote(name), suggestion(name, names()));

@@ -65,7 +65,7 @@ impl Work {
         let mut step = 0;
         while step < steps {
             let count = usize::try_from(steps - step).unwrap_or(BLOCK).min(BLOCK);
-            let (kinds, records) = sequence.draw(count);
+            let (kinds, records, _) = sequence.draw(count);
             if kinds.is_empty() {
                 break;
             }
@@ -76,7 +76,7 @@ impl Work {
                     }
                     OperationKind::Insert => work.inserted.push(step),
                     OperationKind::Delete => work.deleted.push(record),
-                    OperationKind::Read | OperationKind::Scan => {}
+                    OperationKind::Read | OperationKind::Scan | OperationKind::Multiget => {}
                 }
                 step += 1;
             }
@@ -197,8 +197,15 @@ mod tests {
     use crate::workload::value::{ValuePool, link};
     use std::collections::BTreeMap;
 
-    const DELETING: Mix =
-        Mix { read: 0.1, update: 0.4, insert: 0.2, scan: 0.0, read_modify_write: 0.2, delete: 0.1 };
+    const DELETING: Mix = Mix {
+        read: 0.05,
+        update: 0.4,
+        insert: 0.2,
+        multiget: 0.05,
+        read_modify_write: 0.2,
+        delete: 0.1,
+        scan: 0.0,
+    };
 
     type Store = BTreeMap<u64, Vec<u8>>;
 
@@ -232,7 +239,9 @@ mod tests {
                         store.insert(operation.record, block.value(&operation).to_vec());
                     }
                     OperationKind::ReadModifyWrite if found.is_some() => {
-                        link(block.value_mut(&operation), &found.unwrap());
+                        let start = operation.value_start as usize;
+                        let new = start..start + operation.value_len as usize;
+                        link(&mut block.values[new], &found.unwrap());
                         store.insert(operation.record, block.value(&operation).to_vec());
                     }
                     OperationKind::Delete => drop(store.remove(&operation.record)),

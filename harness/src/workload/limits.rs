@@ -53,6 +53,10 @@ pub const MIN_DURATION: Duration = Duration::from_millis(1);
 pub const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// The greatest N of `sampled: N` and of `check_one_in: N`.
 pub const MAX_ONE_IN: u64 = 1_000_000;
+/// The most keys a multiget may ask for.
+pub const MAX_MULTIGET_SIZE: u64 = 1_024;
+/// The most times a memory trial overwrites every record.
+pub const MAX_PASSES: u64 = 100;
 /// How far the proportions of a phase may be from 1 in sum.
 pub const PROPORTION_TOLERANCE: f64 = 1e-6;
 
@@ -78,5 +82,9 @@ pub const DEFAULT_VALUE_BYTES: u64 = 100;
 pub const DEFAULT_SCAN_MIN: u64 = 1;
 /// Longest scan, unless the file says otherwise.
 pub const DEFAULT_SCAN_MAX: u64 = 100;
+/// Keys of a multiget, unless the file says otherwise.
+pub const DEFAULT_MULTIGET_SIZE: u64 = 16;
+/// Times a memory trial overwrites every record, unless the file says otherwise.
+pub const DEFAULT_PASSES: u64 = 1;
 /// The request distribution, unless the file says otherwise; YCSB's default as well.
 pub const DEFAULT_REQUEST: &str = "uniform";

@@ -1,5 +1,6 @@
 //! Operations, and the blocks they are prepared in before the clock starts.
 
+use super::keyspace::KeySpan;
 use serde::{Deserialize, Serialize};
 
 /// What an operation does.
@@ -19,12 +20,21 @@ pub enum OperationKind {
     ReadModifyWrite,
     /// Removes a key.
     Delete,
+    /// Reads the values of several keys with one call.
+    Multiget,
 }
 
 impl OperationKind {
     /// All kinds, in the order of their discriminants.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Update, Self::Insert, Self::Scan, Self::ReadModifyWrite, Self::Delete];
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::Update,
+        Self::Insert,
+        Self::Scan,
+        Self::ReadModifyWrite,
+        Self::Delete,
+        Self::Multiget,
+    ];
 
     /// The name in results, as in `read_proportion`.
     pub const fn name(self) -> &'static str {
@@ -35,6 +45,7 @@ impl OperationKind {
             Self::Scan => "scan",
             Self::ReadModifyWrite => "read_modify_write",
             Self::Delete => "delete",
+            Self::Multiget => "multiget",
         }
     }
 }
@@ -69,6 +80,19 @@ pub struct Block {
     pub keys: Vec<u8>,
     /// Bytes of all new values.
     pub values: Vec<u8>,
+    /// What the multigets ask for.
+    pub groups: Groups,
+}
+
+/// The keys of multigets, group after group in the order of the operations.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// Keys of each group; 0 where there are no multigets.
+    pub size: usize,
+    /// The record of each key.
+    pub records: Vec<u64>,
+    /// Where each key lies in [`Block::keys`].
+    pub spans: Vec<KeySpan>,
 }
 
 impl Block {
@@ -84,12 +108,5 @@ impl Block {
     pub fn value(&self, operation: &Operation) -> &[u8] {
         let start = operation.value_start as usize;
         self.values.get(start..start + operation.value_len as usize).unwrap_or_default()
-    }
-
-    /// The new value of an operation of this block, to be linked to the value it replaces.
-    #[inline(always)]
-    pub fn value_mut(&mut self, operation: &Operation) -> &mut [u8] {
-        let start = operation.value_start as usize;
-        self.values.get_mut(start..start + operation.value_len as usize).unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::literal::{Count, DurabilityClass, Many, TimeSpan};
 use super::located::{Given, Located, Place};
-use super::spec::{EngineList, EngineSpec, Spec};
+use super::spec::{EngineList, EngineSpec, MemorySpec, Spec};
 
 /// Replaces parts of the workload file.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -32,6 +32,9 @@ pub struct Overrides {
     /// Time each phase runs before it is counted, as 1s
     #[arg(long, value_name = "TIME")]
     pub warmup: Option<TimeSpan>,
+    /// No memory trials
+    #[arg(long)]
+    pub no_memory: bool,
 }
 
 impl Overrides {
@@ -49,6 +52,7 @@ impl Overrides {
         spec.seed.replace("--seed", self.seed);
         spec.records.replace("--records", self.records);
         spec.warmup.replace("--warmup", self.warmup);
+        spec.memory.replace("--no-memory", self.no_memory.then_some(MemorySpec::None));
         if self.duration.is_some() {
             for Located { value: phase, .. } in &mut spec.phases.value {
                 phase.duration.replace("--duration", self.duration);

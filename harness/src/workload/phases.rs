@@ -2,13 +2,13 @@
 
 use super::diagnostic::{Diagnostic, grouped, quote};
 use super::limits::{
-    DEFAULT_REQUEST, DEFAULT_SCAN_MAX, DEFAULT_SCAN_MIN, MAX_DURATION, MAX_INSERTS, MAX_OPERATIONS,
-    MAX_PHASES, MAX_SCAN_LENGTH, MIN_DURATION, PROPORTION_TOLERANCE,
+    DEFAULT_MULTIGET_SIZE, DEFAULT_REQUEST, DEFAULT_SCAN_MAX, DEFAULT_SCAN_MIN, MAX_DURATION, MAX_INSERTS,
+    MAX_MULTIGET_SIZE, MAX_OPERATIONS, MAX_PHASES, MAX_SCAN_LENGTH, MIN_DURATION, PROPORTION_TOLERANCE,
 };
 use super::located::{Located, Place};
 use super::operation::OperationKind;
 use super::plan::{Bound, Mix, PhasePlan, ScanPlan, SizeDistribution};
-use super::planner::{count, identifier, share, time};
+use super::planner::{count, identifier, narrow, share, time};
 use super::request::RequestSpec;
 use super::size;
 use super::spec::PhaseSpec;
@@ -49,6 +49,7 @@ pub fn plan(phases: &Located<Vec<Located<PhaseSpec>>>) -> Result<Vec<PhasePlan>,
             bound: bound(phase, *place)?,
             mix,
             request: request.value.resolve(request.place)?,
+            multiget_size: multiget_size(phase, &mix)?,
             scan: scan(phase, &mix)?,
             every_read_hits,
         });
@@ -96,6 +97,7 @@ fn mix(phase: &PhaseSpec, place: Place) -> Result<Mix, Diagnostic> {
         scan: share("scan_proportion", &phase.scan_proportion)?,
         read_modify_write: share("read_modify_write_proportion", &phase.read_modify_write_proportion)?,
         delete: share("delete_proportion", &phase.delete_proportion)?,
+        multiget: share("multiget_proportion", &phase.multiget_proportion)?,
     };
     let parts = || OperationKind::ALL.into_iter().filter(|kind| mix.of(*kind) > 0.0);
     let sum: f64 = parts().map(|kind| mix.of(kind)).sum();
@@ -111,6 +113,19 @@ fn mix(phase: &PhaseSpec, place: Place) -> Result<Mix, Diagnostic> {
         return Err(Diagnostic::new(place, message));
     }
     Ok(mix)
+}
+
+/// Keys of a multiget; 0 where there is none.
+fn multiget_size(phase: &PhaseSpec, mix: &Mix) -> Result<u32, Diagnostic> {
+    if mix.multiget > 0.0 {
+        let range = 1..=MAX_MULTIGET_SIZE;
+        return count("multiget_size", &phase.multiget_size, DEFAULT_MULTIGET_SIZE, range).map(narrow);
+    }
+    let Some(given) = phase.multiget_size.get() else { return Ok(0) };
+    let message =
+        format!("'multiget_size' has no effect: phase {} has no multigets", quote(&phase.name.value));
+    Err(Diagnostic::new(given.place, message)
+        .hint("give the phase a 'multiget_proportion', or drop the field"))
 }
 
 fn scan(phase: &PhaseSpec, mix: &Mix) -> Result<ScanPlan, Diagnostic> {

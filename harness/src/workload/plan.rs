@@ -32,6 +32,9 @@ pub struct Plan {
     pub latency: LatencyMode,
     /// One read in this many is compared with what was written; 0 compares none while measuring.
     pub check_one_in: u32,
+    /// Trials that are not timed and tell what a record takes; absent in results of version 1.0.
+    #[serde(default)]
+    pub memory: Option<MemoryPlan>,
     /// Run phases, in order, after one load.
     pub phases: Vec<PhasePlan>,
     /// Engine × durability × threads, in the order of the file.
@@ -94,6 +97,30 @@ pub struct ValuePlan {
     pub compressibility: f64,
 }
 
+/// What memory trials do: one for each engine and durability class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryPlan {
+    /// Threads that load, overwrite and delete.
+    pub threads: u32,
+    /// How records are overwritten after the load.
+    pub overwrite: Option<OverwritePlan>,
+    /// Whether the engine compacts, after the last overwrite (or the load) and after deleting all.
+    pub compact: bool,
+    /// Whether every record is deleted at the end.
+    pub delete_all: bool,
+    /// Whether there is one more trial that loads in bulk.
+    pub bulk_load: bool,
+}
+
+/// How a memory trial overwrites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OverwritePlan {
+    /// How often each record is overwritten.
+    pub passes: u32,
+    /// Length of the new values, bytes.
+    pub size: SizeDistribution,
+}
+
 /// A distribution of whole numbers: value sizes and scan lengths.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "distribution", rename_all = "snake_case")]
@@ -137,6 +164,9 @@ pub struct PhasePlan {
     pub mix: Mix,
     /// Which records are asked for.
     pub request: RequestDistribution,
+    /// Keys that a multiget asks for; results of version 1.0 have no multigets.
+    #[serde(default)]
+    pub multiget_size: u32,
     /// Scans of this phase.
     pub scan: ScanPlan,
     /// Whether every read of this phase must hit: no operation of this or an earlier phase deletes.
@@ -162,6 +192,8 @@ pub struct Mix {
     pub scan: f64,
     pub read_modify_write: f64,
     pub delete: f64,
+    #[serde(default)]
+    pub multiget: f64,
 }
 
 impl Mix {
@@ -174,6 +206,7 @@ impl Mix {
             OperationKind::Scan => self.scan,
             OperationKind::ReadModifyWrite => self.read_modify_write,
             OperationKind::Delete => self.delete,
+            OperationKind::Multiget => self.multiget,
         }
     }
 }

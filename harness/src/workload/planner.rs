@@ -12,6 +12,7 @@ use super::limits::{
 };
 use super::literal::{Count, Number, TimeSpan};
 use super::located::{Given, Located, Place};
+use super::memory;
 use super::phases;
 use super::plan::{KeyOrder, KeyPlan, LatencyMode, Plan, ValuePlan};
 use super::size;
@@ -36,7 +37,8 @@ pub fn plan(spec: &Spec, engines: &[&Entry]) -> Result<Plan, Diagnostic> {
     let latency = latency(&spec.latency)?;
     let check_one_in = count("check_one_in", &spec.check_one_in, DEFAULT_CHECK_ONE_IN, 0..=MAX_ONE_IN)?;
     let phases = phases::plan(&spec.phases)?;
-    let needs = Needs::of(&key, &value, &phases);
+    let memory = memory::plan(&spec.memory, &value)?;
+    let needs = Needs::of(&key, &value, memory.as_ref(), &phases);
     let (cells, left_out) = cells::plan(spec, engines, &needs)?;
     Ok(Plan {
         name: spec.name.value.clone(),
@@ -49,6 +51,7 @@ pub fn plan(spec: &Spec, engines: &[&Entry]) -> Result<Plan, Diagnostic> {
         warmup,
         latency,
         check_one_in: narrow(check_one_in),
+        memory,
         phases,
         cells,
         left_out,

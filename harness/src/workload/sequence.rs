@@ -52,7 +52,7 @@ impl Kinds {
     }
 }
 
-/// The kinds and records of one worker's operations.
+/// The kinds and records of one worker's operations. A multiget takes as many draws as it has keys; its record is that of its first key.
 #[derive(Clone, Debug)]
 pub struct Sequence {
     kinds: Kinds,
@@ -62,6 +62,13 @@ pub struct Sequence {
     left: u64,
     drawn_kinds: Vec<OperationKind>,
     drawn_records: Vec<u64>,
+    /// Keys of a multiget; 0 where there are none.
+    group_size: usize,
+    /// Records of the multigets drawn last, group after group.
+    groups: Vec<u64>,
+    /// Kinds and records with an entry a key.
+    wide_kinds: Vec<OperationKind>,
+    wide_records: Vec<u64>,
 }
 
 impl Sequence {
@@ -91,7 +98,15 @@ impl Sequence {
             ),
         };
         let requests = Requests::phase(plan, phase, worker, workers);
-        Self::new(plan.seed, phase as u64 + 1, worker, kinds, requests, left)
+        let mut sequence = Self::new(plan.seed, phase as u64 + 1, worker, kinds, requests, left);
+        let grouped = plan.phases.get(phase).filter(|phase| phase.mix.multiget > 0.0);
+        sequence.group_size = grouped.map_or(0, |phase| phase.multiget_size.max(1) as usize);
+        sequence
+    }
+
+    /// Keys of a multiget; 0 where there are none.
+    pub const fn group_size(&self) -> usize {
+        self.group_size
     }
 
     fn new(seed: u64, stage: u64, worker: u32, kinds: Kinds, requests: Requests, left: u64) -> Self {
@@ -103,18 +118,49 @@ impl Sequence {
             left,
             drawn_kinds: Vec::new(),
             drawn_records: Vec::new(),
+            group_size: 0,
+            groups: Vec::new(),
+            wide_kinds: Vec::new(),
+            wide_records: Vec::new(),
         }
     }
 
-    /// Draws up to `count` operations; the slices hold the kind and the record of each, and are empty at the end.
-    pub fn draw(&mut self, count: usize) -> (&[OperationKind], &[u64]) {
+    /// Draws up to `count` operations; the first two slices hold the kind and the record of each, and are empty at the end. The
+    /// third holds the records of all multigets, group after group.
+    pub fn draw(&mut self, count: usize) -> (&[OperationKind], &[u64], &[u64]) {
         let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(count);
         self.left -= count as u64;
         self.drawn_kinds.resize(count, OperationKind::Read);
         self.drawn_records.resize(count, 0);
         self.kinds.fill(&mut self.kind_random, &mut self.drawn_kinds);
-        self.requests.fill(&mut self.record_random, &self.drawn_kinds, &mut self.drawn_records);
-        (&self.drawn_kinds, &self.drawn_records)
+        if self.group_size == 0 {
+            self.requests.fill(&mut self.record_random, &self.drawn_kinds, &mut self.drawn_records);
+        } else {
+            self.fill_groups();
+        }
+        (&self.drawn_kinds, &self.drawn_records, &self.groups)
+    }
+
+    /// Draws a record for each key, and keeps for each operation its first.
+    fn fill_groups(&mut self) {
+        let size = self.group_size;
+        let keys = |kind: OperationKind| if kind == OperationKind::Multiget { size } else { 1 };
+        self.wide_kinds.clear();
+        for &kind in &self.drawn_kinds {
+            self.wide_kinds.resize(self.wide_kinds.len() + keys(kind), kind);
+        }
+        self.wide_records.resize(self.wide_kinds.len(), 0);
+        self.requests.fill(&mut self.record_random, &self.wide_kinds, &mut self.wide_records);
+        self.groups.clear();
+        let mut rest = self.wide_records.as_slice();
+        for (&kind, record) in self.drawn_kinds.iter().zip(&mut self.drawn_records) {
+            let (own, further) = rest.split_at(keys(kind).min(rest.len()));
+            *record = own.first().copied().unwrap_or(0);
+            if kind == OperationKind::Multiget {
+                self.groups.extend_from_slice(own);
+            }
+            rest = further;
+        }
     }
 }
 
@@ -134,10 +180,11 @@ mod tests {
         let deleting = Mix { delete: 0.25, update: 0.75, ..Mix::default() };
         // Thirds do not sum to 1 exactly; zero shares must not come even so.
         let thirds = Mix { update: 1.0 / 3.0, insert: 1.0 / 3.0, scan: 1.0 / 3.0, ..Mix::default() };
-        for mix in [MIXED, deleting, thirds, Mix { scan: 1.0, ..Mix::default() }] {
+        let grouped = Mix { read: 0.5, multiget: 0.5, ..Mix::default() };
+        for mix in [MIXED, deleting, thirds, grouped, Mix { scan: 1.0, ..Mix::default() }] {
             let plan = plan(100, vec![phase(100_000, mix, REQUESTS[0])]);
             let mut sequence = Sequence::phase(&plan, 0, 0, 1);
-            let mut counts = [0u64; 6];
+            let mut counts = [0u64; OperationKind::ALL.len()];
             for &kind in sequence.draw(100_000).0 {
                 counts[kind as usize] += 1;
             }
@@ -147,6 +194,31 @@ mod tests {
                 assert!(share > 0.0 || found == 0.0);
             }
         }
+    }
+
+    #[test]
+    fn a_multiget_has_as_many_records_as_keys_and_the_others_draw_as_they_would() {
+        // The same kinds and, key by key, the same records as a phase in which each key is a read of its own.
+        for request in REQUESTS {
+            let grouped = plan(100, vec![phase(9_999, Mix { multiget: 1.0, ..Mix::default() }, request)]);
+            let single = plan(100, vec![phase(9_999, Mix { read: 1.0, ..Mix::default() }, request)]);
+            let (kinds, records, groups) = {
+                let mut sequence = Sequence::phase(&grouped, 0, 0, 1);
+                assert_eq!(sequence.group_size(), 7);
+                let (kinds, records, groups) = sequence.draw(50);
+                (kinds.to_vec(), records.to_vec(), groups.to_vec())
+            };
+            assert_eq!((kinds.len(), groups.len()), (50, 350));
+            assert!(records.iter().eq(groups.chunks(7).map(|group| &group[0])));
+            assert_eq!(groups, Sequence::phase(&single, 0, 0, 1).draw(350).1, "{request:?}");
+        }
+        let mixed = Mix { read: 0.4, insert: 0.2, multiget: 0.4, ..Mix::default() };
+        let mixed = plan(100, vec![phase(9_999, mixed, REQUESTS[3])]);
+        let mut sequence = Sequence::phase(&mixed, 0, 0, 1);
+        let (kinds, _, groups) = sequence.draw(1_000);
+        let multigets = kinds.iter().filter(|kind| **kind == OperationKind::Multiget).count();
+        assert!(multigets > 300 && groups.len() == multigets * 7);
+        assert!(groups.iter().any(|record| *record >= 100), "its own inserts are asked for");
     }
 
     #[test]

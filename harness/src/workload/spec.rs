@@ -1,12 +1,13 @@
 //! A workload file as it is written: its shape, not yet its meaning. The doc comments are the descriptions of the JSON
 //! Schema; defaults and what fields mean together are decided by the [planner](super::planner).
 
+use super::diagnostic::quote;
 use super::limits::{
-    DEFAULT_CHECK_ONE_IN, DEFAULT_PREFIX, DEFAULT_RECORDS, DEFAULT_REQUEST, DEFAULT_SCAN_MAX,
-    DEFAULT_SCAN_MIN, DEFAULT_SEED, DEFAULT_THREADS, DEFAULT_TRIALS, DEFAULT_VALUE_BYTES,
-    DEFAULT_ZERO_PADDING, MAX_BUCKETS, MAX_DESCRIPTION_CHARS, MAX_ENGINES, MAX_NAME_CHARS, MAX_ONE_IN,
-    MAX_OPERATIONS, MAX_PHASES, MAX_PREFIX_BYTES, MAX_RECORDS, MAX_SCAN_LENGTH, MAX_THREADS, MAX_TRIALS,
-    MAX_VALUE_BYTES, MAX_ZERO_PADDING,
+    DEFAULT_CHECK_ONE_IN, DEFAULT_MULTIGET_SIZE, DEFAULT_PASSES, DEFAULT_PREFIX, DEFAULT_RECORDS,
+    DEFAULT_REQUEST, DEFAULT_SCAN_MAX, DEFAULT_SCAN_MIN, DEFAULT_SEED, DEFAULT_THREADS, DEFAULT_TRIALS,
+    DEFAULT_VALUE_BYTES, DEFAULT_ZERO_PADDING, MAX_BUCKETS, MAX_DESCRIPTION_CHARS, MAX_ENGINES,
+    MAX_MULTIGET_SIZE, MAX_NAME_CHARS, MAX_ONE_IN, MAX_OPERATIONS, MAX_PASSES, MAX_PHASES, MAX_PREFIX_BYTES,
+    MAX_RECORDS, MAX_SCAN_LENGTH, MAX_THREADS, MAX_TRIALS, MAX_VALUE_BYTES, MAX_ZERO_PADDING,
 };
 use super::literal::{Bytes, Count, DurabilityClass, FromLiteral, Literal, Many, Number, TimeSpan};
 use super::located::{Given, Located, Place};
@@ -74,6 +75,9 @@ pub struct Spec {
     #[serde(default)]
     #[schemars(extend("maximum" = MAX_ONE_IN, "default" = DEFAULT_CHECK_ONE_IN))]
     pub check_one_in: Given<Count>,
+    /// Trials of their own that are not timed and tell what a record takes: `none`, or a mapping.
+    #[serde(default)]
+    pub memory: Given<MemorySpec>,
     /// Run phases, in order, after one load.
     #[schemars(extend("minItems" = 1, "maxItems" = MAX_PHASES))]
     pub phases: Located<Vec<Located<PhaseSpec>>>,
@@ -209,6 +213,55 @@ pub enum LatencySpec {
     Sampled(#[schemars(extend("minimum" = 1, "maximum" = MAX_ONE_IN))] Located<Count>),
 }
 
+/// Trials that tell what a record takes in memory, or none of them.
+#[derive(Clone, Debug)]
+pub enum MemorySpec {
+    /// No such trial.
+    None,
+    /// One for each engine and durability class, and another where records are loaded in bulk.
+    Trial(Box<MemoryMapping>),
+}
+
+/// What a memory trial does after the load, after which memory is told.
+#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct MemoryMapping {
+    /// Threads that load, overwrite and delete, 1 to 1,024.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 1, "maximum" = MAX_THREADS, "default" = DEFAULT_THREADS))]
+    pub threads: Given<Count>,
+    /// Overwrite every record, in an order that is not the load's.
+    #[serde(default)]
+    pub overwrite: Given<OverwriteSpec>,
+    /// Ask the engine to give back what it does not need, after the last overwrite (or the load) and after deleting all.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub compact: Given<bool>,
+    /// Delete every record at the end, in an order that is not the load's.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub delete_all: Given<bool>,
+    /// One more trial, in which the records are loaded in bulk, in key order.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub bulk_load: Given<bool>,
+}
+
+/// How a memory trial overwrites.
+#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct OverwriteSpec {
+    /// How often each record is overwritten.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 1, "maximum" = MAX_PASSES, "default" = DEFAULT_PASSES))]
+    pub passes: Given<Count>,
+    /// Lengths of the new values; as those of the load unless given.
+    #[serde(default)]
+    pub value: Given<ValueSpec>,
+}
+
 /// One run phase: a mix of operations for a time, or until a number of them is done.
 #[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -252,6 +305,14 @@ pub struct PhaseSpec {
     #[serde(default)]
     #[schemars(extend("minimum" = 0, "maximum" = 1, "default" = 0.0))]
     pub delete_proportion: Given<Number>,
+    /// Share of multigets: read the values of several keys with one call.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 0, "maximum" = 1, "default" = 0.0))]
+    pub multiget_proportion: Given<Number>,
+    /// How many keys a multiget asks for.
+    #[serde(default)]
+    #[schemars(extend("minimum" = 1, "maximum" = MAX_MULTIGET_SIZE, "default" = DEFAULT_MULTIGET_SIZE))]
+    pub multiget_size: Given<Count>,
     /// How many records a scan asks for: a number, or a mapping.
     #[serde(default)]
     #[schemars(extend("default" = { "distribution": "uniform", "min": DEFAULT_SCAN_MIN, "max": DEFAULT_SCAN_MAX }))]
@@ -442,6 +503,41 @@ impl<'de> Deserialize<'de> for ScanLengthSpec {
     }
 }
 
+struct MemoryVisitor;
+
+impl<'de> Visitor<'de> for MemoryVisitor {
+    type Value = MemorySpec;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("'none' or a mapping of threads, overwrite, compact, delete_all and bulk_load")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<MemorySpec, E> {
+        match value {
+            "none" => Ok(MemorySpec::None),
+            other => Err(E::custom(format!(
+                "memory is 'none' or a mapping, as {{ compact: true }}, not {}",
+                quote(other)
+            ))),
+        }
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<MemorySpec, E> {
+        Err(E::custom("memory is 'none' or a mapping, as { compact: true }, not nothing"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MemorySpec, A::Error> {
+        let mapping = MemoryMapping::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(MemorySpec::Trial(Box::new(mapping)))
+    }
+}
+
+impl<'de> Deserialize<'de> for MemorySpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemoryVisitor)
+    }
+}
+
 macro_rules! schema {
     ($type:ty, $name:literal, $generator:ident => $schema:expr) => {
         impl JsonSchema for $type {
@@ -485,4 +581,8 @@ schema!(ScanLengthSpec, "ScanLengthSpec", generator => {
     number.insert("minimum".to_owned(), 1.into());
     number.insert("maximum".to_owned(), MAX_SCAN_LENGTH.into());
     json_schema!({ "anyOf": [number, mapping] })
+});
+schema!(MemorySpec, "MemorySpec", generator => {
+    let mapping = generator.subschema_for::<MemoryMapping>();
+    json_schema!({ "anyOf": [{ "const": "none", "description": "No memory trial." }, mapping] })
 });

@@ -10,7 +10,7 @@ use super::checks::Checks;
 use super::digest::Digest;
 use super::distribution::Size;
 use super::keyspace::{KeySpace, KeySpan};
-use super::operation::{Block, Operation, OperationKind};
+use super::operation::{Block, Groups, Operation, OperationKind};
 use super::plan::{Plan, SizeDistribution};
 use super::random::{Aspect, Random, generator, mix};
 use super::sequence::Sequence;
@@ -35,6 +35,8 @@ pub struct OperationStream {
     checks: Checks,
     block_limit: usize,
     digest: Digest,
+    /// Records of the operations and then of all multigets, where there are any.
+    asked: Vec<u64>,
     numbers: Vec<u64>,
     spans: Vec<KeySpan>,
     writes: Vec<u32>,
@@ -45,7 +47,10 @@ const fn writes(kind: OperationKind) -> bool {
 }
 
 const fn reads(kind: OperationKind) -> bool {
-    matches!(kind, OperationKind::Read | OperationKind::Scan | OperationKind::ReadModifyWrite)
+    matches!(
+        kind,
+        OperationKind::Read | OperationKind::Scan | OperationKind::ReadModifyWrite | OperationKind::Multiget
+    )
 }
 
 impl OperationStream {
@@ -77,7 +82,8 @@ impl OperationStream {
     ) -> Self {
         let keys = KeySpace::new(&plan.key);
         let value_size = Size::new(&plan.value.size);
-        let longest = if writing { value_size.max() } else { 0 }.max(keys.max_bytes() as u64);
+        let keys_each = sequence.group_size().max(1) as u64;
+        let longest = if writing { value_size.max() } else { 0 }.max(keys.max_bytes() as u64 * keys_each);
         let (start, step) = match stage.checked_sub(1) {
             None => (LOADED, 0),
             Some(phase) => (version(phase as usize, worker, 0), 1),
@@ -95,6 +101,7 @@ impl OperationStream {
             checks: Checks::new(plan.seed, stage, worker, plan.check_one_in),
             block_limit: usize::try_from(MAX_BLOCK_BYTES / longest).unwrap_or(usize::MAX).max(1),
             digest: Digest::new(mix(plan.seed) ^ (stage << 32) ^ u64::from(worker)),
+            asked: Vec::new(),
             numbers: Vec::new(),
             spans: Vec::new(),
             writes: Vec::new(),
@@ -104,10 +111,25 @@ impl OperationStream {
     /// Prepares the next operations in the block, over what was in it, and returns how many there are: `count`, or fewer if
     /// the values are very long (but at least one), or 0 at the end of the stream.
     pub fn fill(&mut self, block: &mut Block, count: usize) -> usize {
-        let (kinds, records) = self.sequence.draw(count.min(self.block_limit));
+        let group_size = self.sequence.group_size();
+        let (kinds, records, groups) = self.sequence.draw(count.min(self.block_limit));
         block.operations.clear();
         block.values.clear();
-        self.keys.write_all(records, &mut self.numbers, &mut block.keys, &mut self.spans);
+        if group_size == 0 {
+            block.groups.records.clear();
+            block.groups.spans.clear();
+            self.keys.write_all(records, &mut self.numbers, &mut block.keys, &mut self.spans);
+        } else {
+            self.asked.clear();
+            self.asked.extend_from_slice(records);
+            self.asked.extend_from_slice(groups);
+            self.keys.write_all(&self.asked, &mut self.numbers, &mut block.keys, &mut self.spans);
+            let Groups { size, records: grouped, spans } = &mut block.groups;
+            *size = group_size;
+            groups.clone_into(grouped);
+            spans.clear();
+            spans.extend(self.spans.drain(records.len()..));
+        }
 
         self.writes.resize(kinds.len(), 0);
         let (mut writing, mut scanning) = (0, false);
@@ -141,9 +163,16 @@ impl OperationStream {
             }
         }
         self.version += self.version_step * count as u64;
+        let mut groups = block.groups.records.chunks_exact(group_size.max(1));
         self.digest.extend(block.operations.iter().map(|operation| {
             let lengths = (u64::from(operation.value_len) << 32) ^ u64::from(operation.scan_length);
-            (operation.record ^ ((operation.kind as u64) << 56), lengths)
+            let record = match operation.kind {
+                OperationKind::Multiget => {
+                    groups.next().unwrap_or_default().iter().fold(0, |all, record| mix(all ^ record))
+                }
+                _ => operation.record,
+            };
+            (record ^ ((operation.kind as u64) << 56), lengths)
         }));
         count
     }
@@ -336,6 +365,39 @@ mod tests {
         let mut block = Block::default();
         let counts: Vec<usize> = (0..4).map(|_| stream.fill(&mut block, 256)).collect();
         assert_eq!(counts, [3, 3, 3, 0]);
+    }
+
+    #[test]
+    fn multigets_carry_their_keys_and_every_key_counts_in_the_digest() {
+        let mix = Mix { read: 0.5, insert: 0.1, multiget: 0.4, ..Mix::default() };
+        let plan = plan(500, vec![phase(3_000, mix, REQUESTS[3])]);
+        let keys = KeySpace::new(&plan.key);
+        let told = |block_size: usize| {
+            let mut stream = OperationStream::phase(&plan, 0, 1, 2);
+            let (mut all, mut block) = (Vec::new(), Block::default());
+            while stream.fill(&mut block, block_size) > 0 {
+                let Groups { size, records, spans } = &block.groups;
+                let multigets =
+                    block.operations.iter().filter(|operation| operation.kind == OperationKind::Multiget);
+                assert_eq!((*size, records.len(), spans.len()), (7, multigets.count() * 7, records.len()));
+                for (&record, span) in records.iter().zip(spans) {
+                    let mut expected = Vec::new();
+                    keys.write(record, &mut expected);
+                    let (start, len) = (span.start as usize, span.len as usize);
+                    assert_eq!(block.keys[start..start + len], expected);
+                    all.push(record);
+                }
+            }
+            (all, stream.digests())
+        };
+        let (one, digests) = told(64);
+        assert!(one.len() > 3_000);
+        assert_eq!((one, digests.clone()), told(100));
+        let mut other = plan.clone();
+        other.phases[0].multiget_size = 8;
+        let mut stream = OperationStream::phase(&other, 0, 1, 2);
+        while stream.fill(&mut Block::default(), 64) > 0 {}
+        assert_ne!(stream.digests(), digests);
     }
 
     #[test]

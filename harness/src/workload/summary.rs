@@ -3,7 +3,7 @@
 use super::cells::key_bytes;
 use super::diagnostic::grouped;
 use super::operation::OperationKind;
-use super::plan::{Bound, KeyOrder, PhasePlan, Plan, RequestDistribution, SizeDistribution};
+use super::plan::{Bound, KeyOrder, MemoryPlan, PhasePlan, Plan, RequestDistribution, SizeDistribution};
 use super::size::greatest;
 
 /// The load in a line: records, keys, values.
@@ -37,7 +37,25 @@ pub fn phase(phase: &PhasePlan) -> String {
     } else {
         String::new()
     };
-    format!("{}: {bound}, {}, {}{scans}", phase.name, mix.join(", "), request(&phase.request))
+    let keys = if phase.mix.multiget > 0.0 {
+        format!("; multigets of {} keys", phase.multiget_size)
+    } else {
+        String::new()
+    };
+    format!("{}: {bound}, {}, {}{keys}{scans}", phase.name, mix.join(", "), request(&phase.request))
+}
+
+/// What memory trials do, in a line.
+pub fn memory(plan: &MemoryPlan) -> String {
+    let mut parts =
+        vec![format!("load with {} {}", plan.threads, if plan.threads == 1 { "thread" } else { "threads" })];
+    parts.extend(plan.overwrite.as_ref().map(|overwrite| {
+        format!("overwrite {} × with values of {}", overwrite.passes, size(&overwrite.size, "B"))
+    }));
+    parts.extend(plan.compact.then(|| "compact".to_owned()));
+    parts.extend(plan.delete_all.then(|| "delete all".to_owned()));
+    parts.extend(plan.bulk_load.then(|| "apart: load in bulk".to_owned()));
+    parts.join(", ")
 }
 
 /// A request distribution as people name it.

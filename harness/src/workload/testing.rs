@@ -20,6 +20,7 @@ pub fn plan(records: u64, phases: Vec<PhasePlan>) -> Plan {
         warmup: Duration::ZERO,
         latency: LatencyMode::All,
         check_one_in: 4,
+        memory: None,
         phases,
         cells: Vec::new(),
         left_out: Vec::new(),
@@ -33,6 +34,7 @@ pub fn phase(operations: u64, mix: Mix, request: RequestDistribution) -> PhasePl
         bound: Bound::Operations(operations),
         mix,
         request,
+        multiget_size: if mix.multiget > 0.0 { 7 } else { 0 },
         scan: ScanPlan {
             length: SizeDistribution::Uniform { min: 1, max: 100 },
             reverse: false,
@@ -43,8 +45,15 @@ pub fn phase(operations: u64, mix: Mix, request: RequestDistribution) -> PhasePl
 }
 
 /// Some of everything but deletes.
-pub const MIXED: Mix =
-    Mix { read: 0.3, update: 0.2, insert: 0.2, scan: 0.1, read_modify_write: 0.2, delete: 0.0 };
+pub const MIXED: Mix = Mix {
+    read: 0.3,
+    update: 0.2,
+    insert: 0.2,
+    scan: 0.1,
+    read_modify_write: 0.2,
+    delete: 0.0,
+    multiget: 0.0,
+};
 
 /// One of each distribution.
 pub const REQUESTS: [RequestDistribution; 7] = [

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// The registry's entry of [`Memtable`].
 pub static ENTRY: Entry = Entry {
     name: NAME,
-    summary: "skip list of versions in an arena, with sequence numbers and read views: scans see one point in time",
+    summary: "lock-free B+tree of versions with sequence numbers and read views: scans see one point in time",
     kind: Kind::Own,
     capabilities: CAPABILITIES,
     options: OPTIONS,

@@ -1,46 +1,75 @@
-//! The memtable: versions, sequence numbers, read views and the size limit.
+//! The memtable and its operations on one key.
 //!
-//! Thread safety: one reader–writer latch over the versions and the sequence number of the last write, which
-//! is raised when all versions of a write are in. The read views have a latch of their own, taken after the
-//! first: whoever registers one holds the first shared, so that no writer decides meanwhile what is still
-//! needed; to remove one takes the second alone. No visitor runs under a latch.
+//! Thread safety: all of it, without a latch on the way of reads and of writes of single keys: a write links its record by one
+//! compare-exchange and then stamps it (see `sequence`); a read takes the newest record that is stamped. What may wait: a write
+//! of a key that a batch is writing at this moment; batches for each other; `freeze` for writes under way; the slab's
+//! latches, which are held for a few instructions.
 //!
-//! Invariants: no version has a sequence number above the last write's. A registered view reads the same
-//! forever.
+//! Order in which things are taken: the lock of batches, the gate, the epoch, the slab.
 
 use super::NAME;
-use super::node::{NONE, Version};
+use super::chain::Hidden;
+use super::lanes::{Change, Inside, Lanes, lane};
+use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
 use super::options::MemtableOptions;
-use super::skiplist::node_bytes_max;
-use super::versions::{Place, Versions};
+use super::reach::Blocks;
+use super::record::{self, PENDING, Record, UNSTAMPED};
+use super::sequence::Clock;
+use super::tree::Tree;
 use super::views::Views;
-use crate::chunk::{Chunk, scan_in_chunks};
-use crate::engine::{Capabilities, Existence, GetBuffer, ScanRange, Stats, Visitor, WriteBatch, WriteOp};
+use crate::engine::{Capabilities, Existence};
 use crate::error::{Error, Result};
-use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{AtomicU64, Ordering, Wait};
+use crossbeam::epoch::{self, Guard};
+use crossbeam::queue::SegQueue;
+use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// What the engine can do; see [`crate::engine::Engine::capabilities`].
 pub(super) const CAPABILITIES: Capabilities =
     Capabilities { batch_atomic_visibility: true, scan_snapshot: true, ..Capabilities::IN_MEMORY_ORDERED };
 /// Keys whose older versions each write drops when the views they were kept for have ended. Each write keeps
 /// one more key's older version at the most, so the queue shrinks.
-const KEYS_RECLAIMED_PER_WRITE: usize = 4;
+pub(super) const KEYS_RECLAIMED_PER_WRITE: usize = 4;
 
 /// An ordered table of versions in memory. See the module above.
 pub struct Memtable {
-    state: RwLock<State>,
-    views: Mutex<Views>,
-    limit: u64,
+    pub(super) tree: Tree,
+    pub(super) records: Blocks,
+    pub(super) clock: Clock,
+    pub(super) views: Views,
+    pub(super) lanes: Lanes,
+    pub(super) hidden: SegQueue<Hidden>,
+    /// The oldest view when the queue of hidden versions was last found to wait for it.
+    pub(super) waits_for: CachePadded<AtomicU64>,
+    /// One batch at a time.
+    pub(super) batches: Mutex<()>,
+    /// Somebody is moving records together.
+    pub(super) moving: AtomicBool,
+    pub(super) limit: u64,
+    /// Bytes used and reserved, if there is a limit.
+    pub(super) used: CachePadded<AtomicU64>,
     /// Whether a delete must leave a tombstone although the key is not here, because it may be in an older
     /// table.
-    over_older: bool,
+    pub(super) over_older: bool,
 }
 
-struct State {
-    versions: Versions,
-    /// The sequence number of the last write that is complete.
-    visible: u64,
-    frozen: bool,
+/// What a write found, and the record it left: the record, and the address of what it was put over.
+pub(super) struct Written<'g> {
+    pub(super) was_live: bool,
+    pub(super) record: Option<(Record<'g>, u64)>,
+}
+
+/// One write.
+#[derive(Clone, Copy)]
+pub(super) struct Write<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) value: Option<&'a [u8]>,
+    /// The record's stamp when it is linked.
+    pub(super) stamp: u64,
+    /// Whether to see to the limit; otherwise the caller did.
+    pub(super) admit: bool,
 }
 
 impl Memtable {
@@ -56,102 +85,260 @@ impl Memtable {
         Self::open(options, sequence, true)
     }
 
-    fn open(options: MemtableOptions, visible: u64, over_older: bool) -> Self {
-        let state = State { versions: Versions::new(), visible, frozen: false };
-        let views = Mutex::new(Views::default());
-        Self { state: RwLock::new(state), views, limit: options.limit.bytes(), over_older }
+    fn open(options: MemtableOptions, sequence: u64, over_older: bool) -> Self {
+        Self {
+            tree: Tree::new(),
+            records: Blocks::new(),
+            clock: Clock::after(sequence),
+            views: Views::default(),
+            lanes: Lanes::default(),
+            hidden: SegQueue::new(),
+            waits_for: CachePadded::default(),
+            batches: Mutex::new(()),
+            moving: AtomicBool::new(false),
+            limit: options.limit.bytes(),
+            used: CachePadded::default(),
+            over_older,
+        }
     }
 
-    /// The sequence number of the last write.
+    /// The sequence number that was given last.
     pub fn sequence(&self) -> u64 {
-        self.state.read().visible
+        self.clock.now()
     }
 
     /// Refuses all further writes with [`Error::ReadOnly`]. Writes under way are complete when this returns.
     pub fn freeze(&self) {
-        self.state.write().frozen = true;
+        self.lanes.close();
     }
 
-    /// A view of the table as it is now. It keeps the versions it needs from being dropped, so it should not
-    /// live long.
-    pub fn read_view(&self) -> ReadView<'_> {
-        let state = self.state.read();
-        self.views.lock().register(state.visible);
-        ReadView { table: self, sequence: state.visible }
+    /// Whether [`Memtable::freeze`] was called.
+    pub fn is_frozen(&self) -> bool {
+        self.lanes.is_closed()
     }
 
-    /// All versions there are, to be written out. Holds the latch shared: meant for a frozen table, of any
-    /// other it keeps the writers waiting. A writer that waits, if only to be refused, keeps later readers waiting
-    /// too: whoever holds the guard must not use the table by another way meanwhile, or both wait for ever.
-    pub fn versions(&self) -> VersionsGuard<'_> {
-        VersionsGuard { state: self.state.read() }
+    /// Bytes that versions take, about: their blocks, and their entries in the leaves. What the limit is compared with. O(1).
+    pub fn used_bytes(&self) -> u64 {
+        self.lanes.total().used_bytes.max(0) as u64
     }
 
-    /// The latch for a write, if the table takes any.
-    fn writable(&self) -> Result<RwLockWriteGuard<'_, State>> {
-        let state = self.state.write();
-        if state.frozen {
-            return Err(Error::ReadOnly { engine: NAME, reason: "it is frozen" });
-        }
-        Ok(state)
+    /// Begins a write, if the table takes any.
+    #[inline]
+    pub(super) fn enter(&self, lane: usize) -> Result<Inside<'_>> {
+        self.lanes.enter(lane).ok_or(Error::ReadOnly { engine: NAME, reason: "it is frozen" })
     }
 
-    /// Refuses a write of at most `nodes` new nodes and `bytes` bytes that the limit does not leave room for.
-    fn admit(&self, state: &State, nodes: usize, bytes: usize) -> Result<()> {
-        let used_bytes = state.versions.list().used_bytes() as u64;
-        let over = self.limit > 0 && used_bytes.saturating_add(bytes as u64) > self.limit;
-        if over || !state.versions.list().has_numbers_for(nodes) {
-            let limit_bytes = if over { self.limit } else { u64::MAX };
-            return Err(Error::Full { engine: NAME, used_bytes, limit_bytes });
-        }
-        Ok(())
-    }
-
-    /// Writes one version where `wanted` agrees with what is there. Returns whether the key was live.
-    fn write(&self, key: &[u8], value: Option<&[u8]>, wanted: impl FnOnce(bool) -> bool) -> Result<bool> {
-        let mut state = self.writable()?;
-        let views = self.views.lock();
-        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE, self.over_older);
-        let place = state.versions.locate(key);
-        let live = state.versions.is_live(&place);
-        if wanted(live) {
-            let sequence = state.visible + 1;
-            let len = key.len() + value.map_or(0, <[u8]>::len);
-            self.admit(&state, 1, state.versions.cost(&place, len, sequence, &views))?;
-            state.versions.put(&place, key, sequence, value, &views);
-            state.visible = sequence;
-            if value.is_none() && !self.over_older {
-                state.versions.drop_bare_tombstone(&place, key);
+    /// Reserves bytes of the limit.
+    pub(super) fn reserve(&self, bytes: u64) -> Result<()> {
+        let mut used = self.used.load(Ordering::Relaxed);
+        loop {
+            if used.saturating_add(bytes) > self.limit {
+                return Err(Error::Full {
+                    engine: NAME,
+                    used_bytes: used.min(self.limit),
+                    limit_bytes: self.limit,
+                });
+            }
+            match self.used.compare_exchange_weak(used, used + bytes, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(other) => used = other,
             }
         }
-        Ok(live)
+    }
+
+    /// Counts what a write has changed, in exchange for what was reserved for it.
+    #[inline]
+    pub(super) fn account(&self, lane: usize, change: &Change, reserved: u64) {
+        self.lanes.count(lane, change);
+        if self.limit > 0 {
+            self.used.fetch_add((change.used_bytes as u64).wrapping_sub(reserved), Ordering::Relaxed);
+        }
+    }
+
+    /// What a write will add to the bytes used, as things are.
+    pub(super) fn growth(&self, write: &Write<'_>, over: Option<&Record<'_>>) -> u64 {
+        if write.value.is_none() && !self.over_older && self.views.len() == 0 {
+            return 0;
+        }
+        let cost = record::cost(write.key.len(), write.value.map_or(0, <[u8]>::len));
+        let freed = over.filter(|_| self.views.len() == 0).map_or(0, Record::cost);
+        cost.saturating_sub(freed)
+    }
+
+    /// Links a record for a write, if `wanted` agrees with what is there. What was reserved is added to `reserved`, in case
+    /// of an error too.
+    #[inline]
+    pub(super) fn put<'g>(
+        &self,
+        write: Write<'_>,
+        wanted: impl Fn(bool) -> bool,
+        lane: usize,
+        guard: &'g Guard,
+        reserved: &mut u64,
+    ) -> Result<Written<'g>> {
+        let Write { key, value, stamp, .. } = write;
+        let fingerprint = fingerprint(key);
+        let (mut fresh, wait) = (None, Wait::new());
+        let outcome = loop {
+            let (at, leaf) = self.tree.leaf(key, guard);
+            let found = leaf.find(key, fingerprint, guard);
+            let over = match &found {
+                Found::Entry(_, _, newest) => {
+                    // Its number must be drawn before ours. A batch on its way has none yet.
+                    let Some(number) = self.clock.stamp(newest, guard) else {
+                        wait.once();
+                        continue;
+                    };
+                    if stamp != UNSTAMPED && stamp & PENDING == 0 && stamp <= number {
+                        let operation = "a sequence number that is not above the key's last";
+                        break Err(Error::Unsupported { engine: NAME, operation });
+                    }
+                    Some(*newest)
+                }
+                Found::Absent(_) | Found::Sealed => None,
+            };
+            let was_live = over.is_some_and(|over| over.is_live());
+            if !wanted(was_live) {
+                break Ok(Written { was_live, record: None });
+            }
+            let place = match found {
+                Found::Entry(word, held, _) if held & FROZEN == 0 => Some((word, held)),
+                Found::Absent(word) => Some((word, 0)),
+                _ => None,
+            };
+            let Some((word, held)) = place else {
+                self.tree.renew(key, at, lane, guard);
+                continue;
+            };
+            if self.limit > 0 && write.admit {
+                let growth = self.growth(&write, over.as_ref());
+                if growth > *reserved {
+                    if let Err(full) = self.reserve(growth - *reserved) {
+                        break Err(full);
+                    }
+                    *reserved = growth;
+                }
+            }
+            let hides = over.map_or(0, |over| over.address());
+            let new = match fresh.take() {
+                Some(new) => {
+                    record::set_older(&new, hides);
+                    new
+                }
+                None => record::create(&self.records, lane, key, value, stamp, hides),
+            };
+            let entry = entry(fingerprint, new.address());
+            let linked =
+                if held == 0 { Leaf::append(word, entry) } else { Leaf::exchange(word, held, entry) };
+            if linked {
+                let record = Record::at(new.publish(), guard).map(|record| (record, hides));
+                break Ok(Written { was_live, record });
+            }
+            fresh = Some(new);
+        };
+        if let Some(fresh) = fresh {
+            self.records.discard(fresh);
+        }
+        outcome
+    }
+
+    /// What a new record changes in the figures.
+    pub(super) fn change_of(written: &Written<'_>, guard: &Guard) -> Change {
+        let Some((record, over)) = &written.record else { return Change::default() };
+        let live = record.is_live();
+        let hidden = Record::at(*over, guard).filter(|_| written.was_live);
+        Change {
+            records: i64::from(live) - i64::from(written.was_live),
+            live_bytes: if live { record.data_len() as i64 } else { 0 }
+                - hidden.map_or(0, |hidden| hidden.data_len() as i64),
+            versions: 1,
+            tombstones: i64::from(!live),
+            used_bytes: record.cost() as i64,
+        }
+    }
+
+    /// Writes one version where `wanted` agrees with what is there, with a number of its own if the stamp is
+    /// [`UNSTAMPED`]. Returns whether the key was live.
+    #[inline]
+    fn write(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        stamp: u64,
+        wanted: impl Fn(bool) -> bool,
+    ) -> Result<bool> {
+        let lane = lane();
+        let _inside = self.enter(lane)?;
+        let guard = &epoch::pin();
+        self.reclaim(KEYS_RECLAIMED_PER_WRITE, lane, guard);
+        let mut reserved = 0;
+        let write = Write { key, value, stamp, admit: true };
+        let result = self.put(write, wanted, lane, guard, &mut reserved);
+        let mut change = Change::default();
+        if let Ok(written) = &result {
+            change = Self::change_of(written, guard);
+            if let Some((record, over)) = written.record
+                && let Some(sequence) = self.clock.stamp(&record, guard)
+            {
+                self.after_write(&record, sequence, over, lane, guard, &mut change);
+            }
+        }
+        self.account(lane, &change, reserved);
+        self.tidy(lane, guard);
+        result.map(|written| written.was_live)
     }
 
     /// See [`crate::engine::Session::get`].
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         self.get_at(None, key, value)
     }
 
-    /// The value as of a sequence number, or of the last write.
-    fn get_at(&self, sequence: Option<u64>, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+    /// The value as of a sequence number that a view holds, or of now.
+    #[inline]
+    pub(super) fn get_at(&self, sequence: Option<u64>, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         CAPABILITIES.check_key(key)?;
         value.clear();
-        let state = self.state.read();
-        let found = state.versions.get_at(key, sequence.unwrap_or(state.visible));
+        let guard = &epoch::pin();
+        let (_, leaf) = self.tree.leaf(key, guard);
+        let Found::Entry(_, _, newest) = leaf.find(key, fingerprint(key), guard) else { return Ok(false) };
+        let found = self.visible(newest, sequence, guard).and_then(|(record, _)| record.value());
         value.extend_from_slice(found.unwrap_or_default());
         Ok(found.is_some())
+    }
+
+    /// The version that a reader sees, as of a number that a view holds or of now, and its number.
+    #[inline]
+    pub(super) fn visible<'g>(
+        &self,
+        newest: Record<'g>,
+        sequence: Option<u64>,
+        guard: &'g Guard,
+    ) -> Option<(Record<'g>, u64)> {
+        let mut record = newest;
+        loop {
+            // Before the stamp: what a batch hides is there as long as the batch is not.
+            let older = record.older_address();
+            match self.clock.stamp(&record, guard) {
+                Some(number) if sequence.is_none_or(|sequence| number <= sequence) => {
+                    return Some((record, number));
+                }
+                _ => record = Record::at(older, guard)?,
+            }
+        }
     }
 
     /// See [`crate::engine::Session::set`].
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         CAPABILITIES.check_record(key, value)?;
-        self.write(key, Some(value), |_| true).map(|_| ())
+        self.write(key, Some(value), UNSTAMPED, |_| true).map(|_| ())
     }
 
     /// See [`crate::engine::Session::update`].
@@ -160,7 +347,7 @@ impl Memtable {
     /// As there.
     pub fn update(&self, key: &[u8], value: &[u8]) -> Result<bool> {
         CAPABILITIES.check_record(key, value)?;
-        self.write(key, Some(value), |live| live)
+        self.write(key, Some(value), UNSTAMPED, |live| live)
     }
 
     /// See [`crate::engine::Session::delete`]. Tells whether the key was in this table.
@@ -169,187 +356,22 @@ impl Memtable {
     /// As there.
     pub fn delete(&self, key: &[u8]) -> Result<Existence> {
         CAPABILITIES.check_key(key)?;
-        self.write(key, None, |live| live || self.over_older).map(Existence::from)
+        self.write(key, None, UNSTAMPED, |live| live || self.over_older).map(Existence::from)
     }
 
-    /// See [`crate::engine::Session::batch`]. Each operation has a sequence number of its own.
+    /// Writes a version, or a tombstone, with a sequence number from outside, above 0 and below 2^62; the table's own go on behind it.
+    /// Numbers of one key must ascend from call to call. It is the caller's part to open views, and to let readers in, only when
+    /// all numbers up to theirs have been written; a view opened earlier may miss them.
     ///
     /// # Errors
-    /// As there.
-    pub fn batch(&self, batch: &WriteBatch) -> Result<()> {
-        CAPABILITIES.check_batch(batch)?;
-        let mut state = self.writable()?;
-        let views = self.views.lock();
-        state.versions.reclaim(&views, KEYS_RECLAIMED_PER_WRITE * batch.len(), self.over_older);
-        self.admit_batch(&state, &views, batch)?;
-        let mut sequence = state.visible;
-        for op in batch.iter() {
-            let place = state.versions.locate(op.key());
-            sequence += 1;
-            match op {
-                WriteOp::Set { key, value } => state.versions.put(&place, key, sequence, Some(value), &views),
-                WriteOp::Delete { key } if self.needs_tombstone(&state, &place) => {
-                    state.versions.put(&place, key, sequence, None, &views);
-                }
-                WriteOp::Delete { .. } => {}
-            }
+    /// As [`crate::engine::Session::set`]; [`Error::Unsupported`] if the key has a version with that number or a higher one.
+    pub fn write_at(&self, sequence: u64, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        CAPABILITIES.check_record(key, value.unwrap_or_default())?;
+        let in_range = sequence != UNSTAMPED && sequence < PENDING >> 1;
+        if !in_range {
+            return Err(Error::Unsupported { engine: NAME, operation: "a sequence number out of range" });
         }
-        state.visible = sequence;
-        if !self.over_older {
-            // Not before the end: what the batch may take was reckoned with the nodes that its keys have.
-            for op in batch.iter().filter(|op| matches!(op, WriteOp::Delete { .. })) {
-                let place = state.versions.locate(op.key());
-                state.versions.drop_bare_tombstone(&place, op.key());
-            }
-        }
-        Ok(())
-    }
-
-    fn needs_tombstone(&self, state: &State, place: &Place) -> bool {
-        self.over_older || state.versions.is_live(place)
-    }
-
-    /// Refuses a batch that may not fit: first as if every operation were a new node, and only if that does
-    /// not fit by looking at each key as it is before the batch.
-    fn admit_batch(&self, state: &State, views: &Views, batch: &WriteBatch) -> Result<()> {
-        let len = |op: &WriteOp<'_>| match op {
-            WriteOp::Set { key, value } => key.len() + value.len(),
-            WriteOp::Delete { key } => key.len(),
-        };
-        let most = batch.iter().map(|op| node_bytes_max(len(&op))).sum();
-        if self.admit(state, batch.len(), most).is_ok() {
-            return Ok(());
-        }
-        let bytes = batch.iter().map(|op| {
-            let place = state.versions.locate(op.key());
-            match op {
-                WriteOp::Delete { .. } if !self.needs_tombstone(state, &place) => 0,
-                _ => state.versions.cost(&place, len(&op), state.visible + 1, views),
-            }
-        });
-        self.admit(state, batch.len(), bytes.sum())
-    }
-
-    /// See [`crate::engine::Session::get_many`]. One point in time.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
-        values.reset(keys.len());
-        keys.iter().try_for_each(|key| CAPABILITIES.check_key(key))?;
-        let state = self.state.read();
-        for (index, key) in keys.iter().enumerate() {
-            if let Some(value) = state.versions.get_at(key, state.visible) {
-                values.put(index, value);
-            }
-        }
-        Ok(())
-    }
-
-    /// See [`crate::engine::Session::scan`]. One point in time: it has a read view.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn scan(&self, range: &ScanRange<'_>, chunk: &mut Chunk, visit: Visitor<'_>) -> Result<u64> {
-        self.read_view().scan(range, chunk, visit)
-    }
-
-    /// Builds the table anew without the versions that no view needs and without gaps. Holds the latch for
-    /// O(n) and takes the memory twice meanwhile. A frozen table stays as it is.
-    pub fn compact(&self) {
-        let mut state = self.state.write();
-        if !state.frozen {
-            state.versions = state.versions.compacted(&self.views.lock(), self.over_older);
-        }
-    }
-
-    /// Its state in figures, in O(1).
-    pub fn stats(&self) -> Stats {
-        let state = self.state.read();
-        let (versions, list) = (&state.versions, state.versions.list());
-        let details = [
-            ("versions", list.len() as f64),
-            ("tombstones", versions.tombstones() as f64),
-            ("height", list.height() as f64),
-            ("sequence", state.visible as f64),
-            ("read_views", self.views.lock().len() as f64),
-            ("used_bytes", list.used_bytes() as f64),
-            ("arena_bytes", list.arena().held_bytes() as f64),
-            ("arena_free_bytes", list.arena().free_bytes() as f64),
-        ];
-        Stats {
-            records: versions.records() as u64,
-            live_bytes: Some(versions.live_bytes() as u64),
-            memory_bytes: (size_of::<Self>() + versions.memory_bytes()) as u64,
-            details: details.map(|(name, figure)| (name.to_owned(), figure)).to_vec(),
-        }
-    }
-
-    /// See [`crate::engine::Engine::validate`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn validate(&self) -> Result<()> {
-        let state = self.state.read();
-        let broken = |message| Error::InvariantBroken { engine: NAME, message };
-        state.versions.check(state.visible).map_err(broken)?;
-        let used = state.versions.list().used_bytes() as u64;
-        if self.limit > 0 && used > self.limit {
-            return Err(broken(format!("{used} bytes used, the limit is {}", self.limit)));
-        }
-        Ok(())
-    }
-}
-
-/// A view of a [`Memtable`] at the moment it was taken; ends when it is dropped.
-pub struct ReadView<'a> {
-    table: &'a Memtable,
-    sequence: u64,
-}
-
-impl ReadView<'_> {
-    /// The sequence number of the last write it sees.
-    pub const fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
-    /// Reads the value of a key, as [`Memtable::get`] would have done.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
-        self.table.get_at(Some(self.sequence), key, value)
-    }
-
-    /// Visits the records of a range, as [`Memtable::scan`] would have done.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn scan(&self, range: &ScanRange<'_>, chunk: &mut Chunk, visit: Visitor<'_>) -> Result<u64> {
-        scan_in_chunks(range, chunk, visit, |rest, chunk| {
-            self.table.state.read().versions.fill(rest, self.sequence, chunk);
-            Ok(())
-        })
-    }
-}
-
-impl Drop for ReadView<'_> {
-    fn drop(&mut self) {
-        self.table.views.lock().unregister(self.sequence);
-    }
-}
-
-/// All versions of a [`Memtable`]; no write runs while it lives.
-pub struct VersionsGuard<'a> {
-    state: RwLockReadGuard<'a, State>,
-}
-
-impl VersionsGuard<'_> {
-    /// The versions by key ascending, then by sequence number descending.
-    pub fn iter(&self) -> impl Iterator<Item = Version<'_>> {
-        let list = self.state.versions.list();
-        let node = |number| (number != NONE).then_some(number);
-        std::iter::successors(node(list.first()), move |&number| node(list.next(number)))
-            .map(|number| list.version(number))
+        self.clock.raise(sequence);
+        self.write(key, value, sequence, |live| value.is_some() || live || self.over_older).map(|_| ())
     }
 }

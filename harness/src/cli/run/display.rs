@@ -3,7 +3,7 @@
 use super::faults;
 use super::summary::count;
 use crate::analysis::summary::operations_per_second;
-use crate::results::model::Trial;
+use crate::results::model::{LoadWay, MemoryTrial, Trial};
 use crate::runner::event::Progress;
 use crate::runner::sweep::Observer;
 use crate::workload::plan::{CellPlan, Plan};
@@ -66,6 +66,29 @@ impl Display {
         }
     }
 
+    /// Names what begins, as its line and its bar do.
+    fn place(&mut self, number: usize, total: usize, cell: String) {
+        self.number = number;
+        self.total = total;
+        self.cell = cell;
+        if let Way::Bar(bar) = &self.way {
+            bar.set_length((total as f64 * STEPS) as u64);
+            bar.set_prefix(self.name.clone());
+            bar.set_position((number as f64 * STEPS) as u64);
+            bar.set_message(self.cell.clone());
+        }
+    }
+
+    /// The line of what has ended.
+    fn tell(&mut self, figures: &str, fault: Option<&str>) {
+        let fault = fault.map_or_else(String::new, |fault| format!("  FAULT: {fault}"));
+        let (number, seconds) = (self.number + 1, self.started.elapsed().as_secs_f64());
+        self.line(&format!(
+            "{} {number}/{} {}:{figures}{fault}  ({seconds:.0} s)",
+            self.name, self.total, self.cell
+        ));
+    }
+
     fn line(&mut self, text: &str) {
         match &self.way {
             Way::Bar(bar) => bar.println(text),
@@ -78,15 +101,7 @@ impl Display {
 
 impl Observer for Display {
     fn begin(&mut self, number: usize, total: usize, cell: &CellPlan, trial: u32) {
-        self.number = number;
-        self.total = total;
-        self.cell = format!("{} ×{} #{trial}", cell.label, cell.threads);
-        if let Way::Bar(bar) = &self.way {
-            bar.set_length((total as f64 * STEPS) as u64);
-            bar.set_prefix(self.name.clone());
-            bar.set_position((number as f64 * STEPS) as u64);
-            bar.set_message(self.cell.clone());
-        }
+        self.place(number, total, format!("{} ×{} #{trial}", cell.label, cell.threads));
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -97,16 +112,23 @@ impl Observer for Display {
         }
     }
 
-    fn end(&mut self, plan: &Plan, trial: &Trial) {
-        let number = self.number + 1;
-        let mut text = format!("{} {number}/{} {}:", plan.name, self.total, self.cell);
-        for phase in &trial.phases {
-            text += &format!(" {} {}/s", phase.name, count(operations_per_second(&phase.workers) as u64));
-        }
-        if let Some(fault) = faults::of(trial) {
-            text += &format!("  FAULT: {fault}");
-        }
-        text += &format!("  ({:.0} s)", self.started.elapsed().as_secs_f64());
-        self.line(&text);
+    fn end(&mut self, _: &Plan, trial: &Trial) {
+        let rates = trial.phases.iter().map(|phase| {
+            format!(" {} {}/s", phase.name, count(operations_per_second(&phase.workers) as u64))
+        });
+        self.tell(&rates.collect::<String>(), faults::of(trial).as_deref());
+    }
+
+    fn begin_memory(&mut self, number: usize, total: usize, cell: &CellPlan, way: LoadWay) {
+        let bulk = if way == LoadWay::Bulk { " in bulk" } else { "" };
+        self.place(number, total, format!("{} memory{bulk}", cell.label));
+    }
+
+    fn end_memory(&mut self, _: &Plan, trial: &MemoryTrial) {
+        let loaded = trial.stages.first().map(|stage| {
+            let beyond = stage.heap_bytes as f64 - stage.live_bytes as f64;
+            format!(" {:.1} B a record beyond key and value", beyond / stage.records.max(1) as f64)
+        });
+        self.tell(&loaded.unwrap_or_default(), trial.error.as_deref());
     }
 }

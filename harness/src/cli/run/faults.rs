@@ -17,6 +17,11 @@ pub fn first(result: &SweepResult) -> Option<String> {
             ))
         })
         .collect();
+    let of_memory = result.memory.iter().filter_map(|trial| {
+        let error = trial.error.as_ref()?;
+        Some(format!("{}, {}, memory trial: {error}", result.plan.name, trial.label))
+    });
+    let faults: Vec<String> = faults.into_iter().chain(of_memory).collect();
     let first = faults.first()?;
     let others = faults.len() - 1;
     Some(if others == 0 { first.clone() } else { format!("{first} (and {others} more trials with faults)") })

@@ -1,8 +1,10 @@
 //! The ranking for programs: what the table says, as JSON.
 
+use crate::analysis::memory::{Beyond, Holding, holdings};
 use crate::analysis::ranking::{Entry, Unranked, rank};
 use crate::analysis::summary::summarize;
 use crate::results::model::SweepResult;
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 /// Grows when a field changes its meaning or goes; new fields do not count.
@@ -27,7 +29,31 @@ fn workload(result: &SweepResult) -> Value {
             })
         })
         .collect();
-    json!({ "name": result.plan.name, "complete": result.complete, "rankings": rankings })
+    let memory: Vec<Value> = holdings(result).iter().map(holding).collect();
+    json!({
+        "name": result.plan.name,
+        "complete": result.complete,
+        "rankings": rankings,
+        "memory": memory,
+    })
+}
+
+fn holding(holding: &Holding<'_>) -> Value {
+    let Holding { trial, stage, durability } = holding;
+    let bytes = |beyond: Option<Beyond>| beyond.map(|beyond| beyond.bytes_per_record);
+    json!({
+        "label": trial.label,
+        "durability": durability,
+        "load": trial.way,
+        "after": stage.after,
+        "compacted": stage.compacted,
+        "records": stage.records,
+        "live_bytes": stage.live_bytes,
+        "counted_beyond_bytes_per_record": bytes(holding.heap_beyond()),
+        "resident_beyond_bytes_per_record": bytes(holding.rss_beyond()),
+        "left_counted": holding.heap_left(),
+        "left_resident": holding.rss_left(),
+    })
 }
 
 fn entry(entry: &Entry<'_>) -> Value {
@@ -37,17 +63,21 @@ fn entry(entry: &Entry<'_>) -> Value {
         Err(Unranked::WrongData) => (None, false, Some("wrong data")),
     };
     let summary = entry.summary;
+    let longest = summary.kinds.get(&summary.dominant).map(|found| &found.latency_ns);
+    let longest = longest.filter(|latency| !latency.is_empty()).map(Histogram::max);
     let percentile_ns = |quantile| summary.percentile(quantile).map(|percentile| percentile.ns);
     json!({
         "label": summary.label,
         "rank": rank,
         "shared": shared,
         "unranked": unranked,
+        "records_per_second": summary.records_per_second(),
         "operations_per_second": summary.throughput.map(|spread| spread.median),
         "ratio_to_reference": entry.ratio.map(|ratio| ratio.median),
         "latency_operation": summary.dominant.name(),
         "latency_ns_p50": percentile_ns(0.5),
         "latency_ns_p99": percentile_ns(0.99),
+        "latency_ns_max": longest,
         "memory_bytes_per_record": summary.memory_bytes_per_record,
         "wrong": summary.wrong(),
         "failed": summary.kinds.values().map(|kind| kind.failed).sum::<u64>(),
@@ -80,5 +110,9 @@ mod tests {
                 .all(|entry| entry["operations_per_second"].as_f64().is_some_and(|rate| rate > 0.0))
         );
         assert!(entries.iter().any(|entry| entry["rank"] == json!(1)));
+        assert!(entries.iter().all(|entry| entry["latency_ns_max"].as_u64().is_some()));
+        let memory = workload["memory"].as_array().expect("memory");
+        assert_eq!(memory.len(), 4 * 6);
+        assert_eq!(memory[0]["counted_beyond_bytes_per_record"], json!(9.5));
     }
 }

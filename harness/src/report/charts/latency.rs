@@ -60,6 +60,7 @@ pub const fn noun(kind: OperationKind) -> &'static str {
         OperationKind::Scan => "scans",
         OperationKind::ReadModifyWrite => "read-modify-writes",
         OperationKind::Delete => "deletes",
+        OperationKind::Multiget => "multigets",
     }
 }
 

@@ -4,6 +4,7 @@ mod axis;
 mod cast;
 mod latency;
 mod legend;
+pub mod memory;
 mod plot;
 mod ranking;
 mod scaling;

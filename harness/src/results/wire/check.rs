@@ -2,8 +2,10 @@
 //! a faulty program, and is refused as a whole: a verdict on half of the data would be worse than none.
 
 use super::WireError;
-use crate::results::model::{LOAD_PHASE, NULL_LABEL, OperationResult, Phase, SweepResult, Trial};
-use crate::workload::plan::Plan;
+use crate::results::model::{
+    LOAD_PHASE, LoadWay, MemoryEvent, MemoryTrial, NULL_LABEL, OperationResult, Phase, SweepResult, Trial,
+};
+use crate::workload::plan::{MemoryPlan, Plan};
 use std::collections::BTreeSet;
 
 /// Checks a trial by itself.
@@ -28,6 +30,65 @@ pub fn trial(trial: &Trial) -> Result<(), WireError> {
         return fault("a figure is not a number");
     }
     trial.phases.iter().try_for_each(|phase| self::phase(phase, trial.threads, &place))
+}
+
+/// Checks a memory trial by itself.
+pub fn memory_trial(trial: &MemoryTrial) -> Result<(), WireError> {
+    let fault = |what: &str| Err(WireError::contradiction(format!("{}: {what}", memory_place(trial))));
+    if trial.label.is_empty() || trial.threads == 0 {
+        return fault("no label or no threads");
+    }
+    if trial.error.is_none() && trial.stages.is_empty() {
+        return fault("no stages, and no error that would explain it");
+    }
+    for stage in &trial.stages {
+        if !stage.settle_seconds.is_finite() || stage.settle_seconds < 0.0 {
+            return fault("a time is negative or not a number");
+        }
+        if (stage.after == MemoryEvent::Delete) != (stage.records == 0)
+            || (stage.records == 0 && stage.live_bytes > 0)
+        {
+            return fault("records are there that were deleted, or lack that were not");
+        }
+    }
+    Ok(())
+}
+
+fn memory_place(trial: &MemoryTrial) -> String {
+    let way = match trial.way {
+        LoadWay::Inserts => "memory trial",
+        LoadWay::Bulk => "memory trial in bulk",
+    };
+    format!("{way} of {:?}", trial.label)
+}
+
+/// Whether a memory trial is one of the plan: its cell and, unless it ended early, all stages in order.
+fn memory_belongs(plan: &Plan, trial: &MemoryTrial) -> Result<(), WireError> {
+    let fault = |what: &str| Err(WireError::contradiction(format!("{}: {what}", memory_place(trial))));
+    let Some(planned) = &plan.memory else { return fault("the plan has none") };
+    if plan.cells.get(trial.cell).is_none_or(|cell| cell.label != trial.label) {
+        return fault(&format!("cell {} of the plan is another", trial.cell));
+    }
+    let expected = stages(planned, trial.way);
+    let told: Vec<_> = trial.stages.iter().map(|stage| (stage.after, stage.compacted)).collect();
+    if !expected.starts_with(&told) || (trial.error.is_none() && told.len() != expected.len()) {
+        return fault("its stages are not those of the plan");
+    }
+    Ok(())
+}
+
+/// What a memory trial tells, in order: what was done last, and whether the engine compacted since.
+fn stages(plan: &MemoryPlan, way: LoadWay) -> Vec<(MemoryEvent, bool)> {
+    let mut stages = vec![(MemoryEvent::Load, false)];
+    if way == LoadWay::Bulk {
+        return stages;
+    }
+    let written = if plan.overwrite.is_some() { MemoryEvent::Overwrite } else { MemoryEvent::Load };
+    stages.extend(plan.overwrite.as_ref().map(|_| (written, false)));
+    stages.extend(plan.compact.then_some((written, true)));
+    stages.extend(plan.delete_all.then_some((MemoryEvent::Delete, false)));
+    stages.extend((plan.delete_all && plan.compact).then_some((MemoryEvent::Delete, true)));
+    stages
 }
 
 fn phase(phase: &Phase, threads: u32, place: &str) -> Result<(), WireError> {
@@ -84,6 +145,14 @@ pub fn sweep(sweep: &SweepResult) -> Result<(), WireError> {
                 "trial {} of cell {} twice",
                 trial.trial, trial.cell
             )));
+        }
+    }
+    let mut seen_memory = BTreeSet::new();
+    for trial in &sweep.memory {
+        memory_trial(trial)?;
+        memory_belongs(plan, trial)?;
+        if !seen_memory.insert((trial.cell, trial.way == LoadWay::Bulk)) {
+            return Err(WireError::contradiction(format!("{}: appears twice", memory_place(trial))));
         }
     }
     let planned = (0..plan.cells.len()).flat_map(|cell| (0..plan.trials).map(move |trial| (cell, trial)));

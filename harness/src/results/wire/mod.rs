@@ -1,6 +1,7 @@
 //! The file format of results: JSON with a `schema_version`, separate from the domain types so that either can change alone.
 //!
-//! Version 1.0. A file of a newer minor version is read (fields it adds are skipped), a newer major version is refused, and
+//! Version 1.1 added memory trials, multigets and the allocator to 1.0, whose files are read as having none of them. A file of a
+//! newer minor version is read (fields it adds are skipped), a newer major version is refused, and
 //! a file is refused as well where its figures contradict each other (see [`check`]). Numbers are JSON numbers, digests are
 //! hexadecimal strings because 64 bits do not survive a double, histograms are described in [`histogram`].
 //! Non-finite numbers cannot be written: they would become `null`, which no reader takes.
@@ -12,7 +13,9 @@ mod inflate;
 #[cfg(test)]
 pub(crate) use inflate::inflate_zlib;
 
-use super::model::{Environment, Memory, OperationResult, Phase, SweepResult, Trial, Verification, Worker};
+use super::model::{
+    Environment, Memory, MemoryTrial, OperationResult, Phase, SweepResult, Trial, Verification, Worker,
+};
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::Plan;
 use histogram::Budget;
@@ -21,7 +24,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The version that is written.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 const SCHEMA_MAJOR: u32 = 1;
 
 /// Why a text is not a result.
@@ -61,6 +64,7 @@ struct Document<T> {
 
 const SWEEP: &str = "sweep";
 const TRIAL: &str = "trial";
+const MEMORY_TRIAL: &str = "memory_trial";
 const ENVIRONMENT: &str = "environment";
 
 #[derive(Deserialize)]
@@ -71,6 +75,8 @@ struct WireSweep {
     environment: Environment,
     plan: Plan,
     trials: Vec<WireTrial>,
+    #[serde(default)]
+    memory: Vec<MemoryTrial>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,9 +139,25 @@ pub fn decode_trial(text: &str) -> Result<Trial, WireError> {
     Ok(trial)
 }
 
+/// One memory trial as one line of text, as it travels from the process that ran it.
+pub fn encode_memory_trial(trial: &MemoryTrial) -> String {
+    json(&document(MEMORY_TRIAL, trial))
+}
+
+/// The memory trial in a text made by [`encode_memory_trial`].
+///
+/// # Errors
+/// As [`decode_trial`].
+pub fn decode_memory_trial(text: &str) -> Result<MemoryTrial, WireError> {
+    let trial: MemoryTrial = decode(MEMORY_TRIAL, text)?;
+    check::memory_trial(&trial)?;
+    Ok(trial)
+}
+
 /// A sweep as the text of a result file: a line for each trial, so that people can read it and tools can compare lines.
 pub fn encode_sweep(sweep: &SweepResult) -> String {
     let trials: Vec<String> = sweep.trials.iter().map(|trial| json(&WireTrial::from(trial))).collect();
+    let memory: Vec<String> = sweep.memory.iter().map(json).collect();
     let fields = [
         ("schema_version", json(&SCHEMA_VERSION)),
         ("kind", json(&SWEEP)),
@@ -145,6 +167,7 @@ pub fn encode_sweep(sweep: &SweepResult) -> String {
         ("environment", json(&sweep.environment)),
         ("plan", json(&sweep.plan)),
         ("trials", format!("[\n{}\n]", trials.join(",\n"))),
+        ("memory", format!("[\n{}\n]", memory.join(",\n"))),
     ];
     let fields = fields.map(|(name, value)| format!("\"{name}\": {value}"));
     format!("{{\n{}\n}}\n", fields.join(",\n"))
@@ -163,6 +186,7 @@ pub fn decode_sweep(text: &str) -> Result<SweepResult, WireError> {
         plan: wire.plan,
         environment: wire.environment,
         trials,
+        memory: wire.memory,
         complete: wire.complete,
         started_unix_seconds: wire.started_unix_seconds,
         elapsed_seconds: wire.elapsed_seconds,

@@ -49,10 +49,15 @@ fn a_sweep_and_its_trials_survive() {
         seconds: 0.25,
     });
     let text = encode_sweep(&before);
-    assert!(text.contains("\"schema_version\": \"1.0\"") && text.contains("ffffffffffffffff"));
+    assert!(text.contains("\"schema_version\": \"1.1\"") && text.contains("ffffffffffffffff"));
     let after = decode_sweep(&text).unwrap();
     assert_eq!((&before.plan, &before.environment), (&after.plan, &after.environment));
     assert_eq!((before.complete, before.elapsed_seconds), (after.complete, after.elapsed_seconds));
+    assert_eq!(before.memory.len(), 8, "four engines, two ways");
+    assert_eq!(before.memory, after.memory);
+    for trial in &before.memory {
+        assert_eq!(&decode_memory_trial(&encode_memory_trial(trial)).unwrap(), trial);
+    }
     assert_eq!(before.trials.len(), after.trials.len());
     for (before, after) in before.trials.iter().zip(&after.trials) {
         assert_same(before, after);
@@ -65,7 +70,7 @@ fn a_sweep_and_its_trials_survive() {
 #[test]
 fn a_newer_minor_is_read_and_another_major_is_refused() {
     let text = encode_sweep(&small());
-    let with = |version: &str| text.replacen("\"1.0\"", &format!("\"{version}\""), 1);
+    let with = |version: &str| text.replacen("\"1.1\"", &format!("\"{version}\""), 1);
     let newer = with("1.7").replacen("\"complete\"", "\"added_by_1_7\": {\"x\": [1]}, \"complete\"", 1);
     assert_eq!(decode_sweep(&newer).unwrap().plan.name, "ycsb-a");
     for (version, word) in
@@ -91,7 +96,7 @@ fn refused(change: impl FnOnce(&mut SweepResult)) -> String {
 #[test]
 fn contradictions_are_refused() {
     type Case = (&'static str, fn(&mut SweepResult));
-    let cases: [Case; 17] = [
+    let cases: [Case; 25] = [
         ("null", |sweep| sweep.trials[0].phases[1].wall_seconds = f64::NAN),
         ("null", |sweep| sweep.elapsed_seconds = f64::INFINITY),
         ("null", |sweep| sweep.environment.steal_fraction = f64::NAN),
@@ -109,6 +114,17 @@ fn contradictions_are_refused() {
         ("another", |sweep| sweep.trials[0].cell = 999),
         ("twice", |sweep| sweep.trials.push(sweep.trials[0].clone())),
         ("is missing", |sweep| drop(sweep.trials.remove(3))),
+        ("the plan has none", |sweep| sweep.plan.memory = None),
+        ("memory trial in bulk of \"hash\": its stages", |sweep| {
+            let stage = sweep.memory[0].stages[1];
+            sweep.memory[4].stages.push(stage);
+        }),
+        ("its stages", |sweep| _ = sweep.memory[0].stages.pop()),
+        ("no stages", |sweep| sweep.memory[0].stages.clear()),
+        ("another", |sweep| sweep.memory[0].cell = 2),
+        ("appears twice", |sweep| sweep.memory.push(sweep.memory[0].clone())),
+        ("were deleted", |sweep| sweep.memory[0].stages[4].records = 1),
+        ("negative", |sweep| sweep.memory[0].stages[0].settle_seconds = -1.0),
     ];
     for (word, change) in cases {
         let message = refused(change);
@@ -140,6 +156,11 @@ fn a_trial_that_failed_and_a_sweep_that_was_interrupted_are_read() {
     sweep.trials[1].error = Some("the engine said no".to_owned());
     sweep.trials[2].phases.clear();
     sweep.trials[2].error = Some("the process was killed".to_owned());
+    sweep.memory.truncate(2);
+    sweep.memory[0].stages.truncate(2);
+    sweep.memory[0].error = Some("a record is wrong".to_owned());
+    sweep.memory[1].stages.clear();
+    sweep.memory[1].error = Some("the process was killed".to_owned());
     let after = decode_sweep(&encode_sweep(&sweep)).unwrap();
     assert!(!after.complete);
     assert_eq!(after.trials[2].error.as_deref(), Some("the process was killed"));

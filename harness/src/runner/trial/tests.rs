@@ -8,10 +8,25 @@ use crate::workload::plan::{LatencyMode, Mix};
 use std::time::Instant;
 
 /// Half reads, and something of everything that does not delete.
-const MIX: Mix = Mix { read: 0.4, update: 0.2, insert: 0.1, scan: 0.1, read_modify_write: 0.2, delete: 0.0 };
+const MIX: Mix = Mix {
+    read: 0.4,
+    update: 0.2,
+    insert: 0.1,
+    scan: 0.1,
+    read_modify_write: 0.2,
+    delete: 0.0,
+    multiget: 0.0,
+};
 /// With deletes, without scans.
-const DELETING: Mix =
-    Mix { read: 0.5, update: 0.2, insert: 0.1, scan: 0.0, read_modify_write: 0.1, delete: 0.1 };
+const DELETING: Mix = Mix {
+    read: 0.5,
+    update: 0.2,
+    insert: 0.1,
+    read_modify_write: 0.1,
+    delete: 0.1,
+    scan: 0.0,
+    multiget: 0.0,
+};
 
 /// A plan of one cell and one phase of 3,000 operations.
 fn small(engine: &str, threads: u32, mix: Mix) -> Plan {
@@ -27,7 +42,7 @@ fn small(engine: &str, threads: u32, mix: Mix) -> Plan {
 }
 
 fn job(plan: Plan) -> Job {
-    Job { plan, cell: 0, trial: 0, directory: None }
+    Job { plan, cell: 0, trial: 0, memory: None, directory: None }
 }
 
 /// Runs the first cell of a plan with the registry's engine.
@@ -118,6 +133,53 @@ fn unordered_engines_and_deletes_are_verified_too() {
         );
         assert!(trial.verification.as_ref().expect("verified").records < 1_000 + 3_000);
     }
+}
+
+#[test]
+fn multigets_are_checked_key_by_key() {
+    let mix = Mix { read: 0.3, update: 0.2, insert: 0.1, multiget: 0.4, ..Mix::default() };
+    for engine in ["btree", "rbtree", "array", "hash", "lsm-memtable", "null"] {
+        let trial = trial(small(engine, 2, mix));
+        assert_eq!((&trial.error, first_faults(&trial).as_str()), (&None, ""), "{engine}");
+        let multigets = &trial.phases[1].operations[&OperationKind::Multiget];
+        assert!(multigets.ok > 1_000 && multigets.missed == 0, "{engine}");
+        assert_eq!(multigets.records_scanned, 7 * multigets.ok, "{engine}: every key is found");
+        assert_eq!(multigets.latency_ns.len(), multigets.ok, "{engine}: a call is one operation");
+        let checked = if engine == "null" { 0 } else { multigets.ok };
+        assert_eq!(multigets.checked, checked, "{engine}");
+    }
+    for (fault, expected) in [
+        (Fault::MixesUp(100), "belongs to record"),
+        (Fault::ForgetsSets(100), "a record that it asks for is missing"),
+        (Fault::Fails, "it was told so"),
+    ] {
+        let only = Mix { multiget: 1.0, ..Mix::default() };
+        let mut plan = small("btree", 2, only);
+        for phase in &mut plan.phases {
+            phase.bound = Bound::Operations(500);
+        }
+        let told = first_faults(&faulty(plan, fault));
+        assert!(told.contains("multiget of") && told.contains(expected), "{fault:?}: {told}");
+    }
+}
+
+#[test]
+fn multigets_may_miss_what_was_deleted() {
+    let mix = Mix { delete: 0.3, multiget: 0.7, ..Mix::default() };
+    let trial = trial(small("btree", 2, mix));
+    assert_eq!((&trial.error, first_faults(&trial).as_str()), (&None, ""));
+    let multigets = &trial.phases[1].operations[&OperationKind::Multiget];
+    let calls = multigets.ok + multigets.missed;
+    assert!(calls > 1_500 && multigets.wrong == 0);
+    assert!(multigets.records_scanned < 7 * multigets.ok, "some of the keys are gone");
+    assert!(multigets.records_scanned >= multigets.ok, "each that did not miss found one at least");
+}
+
+#[test]
+fn every_insert_of_the_load_is_timed() {
+    let plan = Plan { latency: LatencyMode::Sampled(64), ..small("btree", 2, MIX) };
+    let load = &trial(plan).phases[0].operations[&OperationKind::Insert];
+    assert_eq!((load.ok, load.latency_ns.len()), (1_000, 1_000));
 }
 
 #[test]

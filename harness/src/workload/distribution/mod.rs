@@ -17,4 +17,5 @@ mod ycsb_zipfian;
 mod zipfian;
 
 pub use request::{Inserts, Requests};
+pub use scatter::Scatter;
 pub use size::Size;

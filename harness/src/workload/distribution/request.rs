@@ -228,8 +228,15 @@ mod tests {
     use crate::workload::random::{Aspect, generator};
     use crate::workload::testing::{REQUESTS, phase, plan};
 
-    const INSERTING: Mix =
-        Mix { read: 0.5, update: 0.0, insert: 0.5, scan: 0.0, read_modify_write: 0.0, delete: 0.0 };
+    const INSERTING: Mix = Mix {
+        read: 0.5,
+        update: 0.0,
+        insert: 0.5,
+        scan: 0.0,
+        read_modify_write: 0.0,
+        delete: 0.0,
+        multiget: 0.0,
+    };
 
     #[test]
     fn only_records_that_are_there_are_asked_for() {

@@ -261,6 +261,50 @@ fn sizes() {
 }
 
 #[test]
+fn multigets() {
+    let phase = "duration: 1s, read_proportion: 0.5, multiget_proportion: 0.5, multiget_size";
+    refused_phase(&format!("{phase}: 0"), "3:95: 'multiget_size' must be 1 to 1,024, not 0");
+    refused_phase(&format!("{phase}: 1025"), "3:95: 'multiget_size' must be 1 to 1,024, not 1,025");
+    refused_phase(
+        &format!("{phase}: many"),
+        "3:95: 'many' is not a count; write a whole number such as 1000000 or 1_000_000",
+    );
+    refused_phase(
+        "duration: 1s, read_proportion: 1, multiget_size: 16",
+        "3:67: 'multiget_size' has no effect: phase 'run' has no multigets",
+    );
+    refused_phase(
+        "duration: 1s, read_proportion: 0.5, multiget_proportion: 0.6",
+        "3:5: the proportions of phase 'run' sum to 1.1, not 1 (read 0.5 + multiget 0.6)",
+    );
+    let told =
+        refusal(b"name: w\nphases: [{ name: run, duration: 1s, read_proportion: 1, multiget_size: 2 }]\n");
+    assert!(told.contains("hint: give the phase a 'multiget_proportion', or drop the field"), "{told}");
+}
+
+#[test]
+fn memory_trials() {
+    refused_line("memory: some", "2:9: memory is 'none' or a mapping, as { compact: true }, not 'some'");
+    refused_line("memory:", "2:7: memory is 'none' or a mapping, as { compact: true }, not nothing");
+    refused_line("memory: { compct: true }", "2:11: unknown field 'compct'; did you mean 'compact'?");
+    refused_line("memory: { threads: 0 }", "2:20: 'threads' must be 1 to 1,024, not 0");
+    refused_line("memory: { overwrite: { passes: 0 } }", "2:32: 'passes' must be 1 to 100, not 0");
+    refused_line(
+        "memory: { overwrite: { value: { distribution: uniform, min: 5 } } }",
+        "2:31: 'value' lacks 'max'",
+    );
+    refused_line(
+        "memory: { overwrite: { value: { size: 5, compressibility: 0.5 } } }",
+        "2:59: 'compressibility' has no effect on overwritten values: they are filled as those of the load",
+    );
+    refused_line(
+        "engines: [lsm-memtable]\nmemory: { overwrite: { value: { size: 2MiB } } }",
+        "2:11: engine 'lsm-memtable' cannot run this workload: values are up to 2,097,152 bytes long, over its limit of \
+         1,048,576 bytes",
+    );
+}
+
+#[test]
 fn names_and_labels() {
     refused(
         &format!("name: ../w\n{PHASE}"),

@@ -1,11 +1,13 @@
 //! The workload files of this repository: each can be planned with the engines there are, and follows the schema.
 
+use crate::exit::Failure;
 use crate::workload::file;
 use crate::workload::limits::MAX_FILE_BYTES;
 use crate::workload::overrides::Overrides;
-use crate::workload::plan::{Plan, RequestDistribution};
+use crate::workload::plan::{Bound, Plan, RequestDistribution};
 use crate::workload::{estimate, schema};
 use engines::entry::Kind;
+use engines::registry::missing_feature;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,19 +33,36 @@ pub fn files() -> Vec<(String, String)> {
 }
 
 fn planned(name: &str) -> Plan {
+    try_planned(name).expect("a plan")
+}
+
+fn try_planned(name: &str) -> Result<Plan, Failure> {
     let (_, text) = files().into_iter().find(|(stem, _)| stem == name).expect("the file");
     let engines: Vec<_> = engines::registry::entries().collect();
-    file::plan(name, text.as_bytes(), &Overrides::default(), &engines).expect("a plan")
+    file::plan(name, text.as_bytes(), &Overrides::default(), &engines)
+}
+
+/// Whether the file is about peers that this program was built without; it is refused, and the feature named.
+fn needs_a_feature(name: &str) -> bool {
+    let feature = name.starts_with("peers-memory").then(|| missing_feature("std-btreemap")).flatten();
+    if let Some(feature) = feature {
+        let refused = try_planned(name).err().map(|failure| failure.to_string()).unwrap_or_default();
+        let told = format!("engine 'std-btreemap' is not built in: it needs the cargo feature '{feature}'");
+        assert!(refused.contains(&told), "{name}: {refused}");
+    }
+    feature.is_some()
 }
 
 #[test]
 fn every_file_is_planned_under_its_own_name_and_says_what_it_models() {
     let files = files();
-    assert!(files.len() >= 11, "{} files", files.len());
+    assert!(files.len() >= 13, "{} files", files.len());
     for (stem, text) in files {
-        let plan = planned(&stem);
-        assert_eq!(plan.name, stem);
-        assert!(!plan.description.is_empty(), "{stem} has no description");
+        if !needs_a_feature(&stem) {
+            let plan = planned(&stem);
+            assert_eq!(plan.name, stem);
+            assert!(!plan.description.is_empty(), "{stem} has no description");
+        }
         let comment: String = text.lines().take_while(|line| line.starts_with('#')).collect();
         assert!(comment.contains("How to read it:"), "{stem} does not say how to read its result");
         assert!((text.len() as u64) < MAX_FILE_BYTES);
@@ -83,6 +102,36 @@ fn quick_runs_every_own_engine_in_less_than_a_minute() {
     // The null engine runs once for each thread count beside the cells of the plan.
     let with_null = estimate::duration(&plan).mul_f64((own + 1) as f64 / own as f64);
     assert!(with_null < Duration::from_secs(55), "{with_null:?}");
+}
+
+/// The figures that the issue of the peers asks for: every engine of ours and every peer that can, phases long enough.
+#[test]
+fn peers_run_beside_every_own_engine() {
+    for (name, least) in [("peers-memory", 15), ("peers-memory-scans", 9)] {
+        if needs_a_feature(name) {
+            continue;
+        }
+        let plan = planned(name);
+        let scans = plan.phases.iter().any(|phase| phase.mix.scan > 0.0);
+        let expected: BTreeSet<_> = engines::registry::entries()
+            .filter(|entry| entry.kind != Kind::Instrument)
+            .filter(|entry| !scans || entry.capabilities.ordered_scan)
+            .map(|entry| entry.name)
+            .collect();
+        let found: BTreeSet<_> = plan.cells.iter().map(|cell| cell.engine.as_str()).collect();
+        assert!(found == expected && found.len() >= least, "{name}: {found:?}");
+        assert!(plan.trials >= 5 && plan.records >= 1_000_000);
+        for phase in &plan.phases {
+            assert!(matches!(phase.bound, Bound::Duration(time) if time >= Duration::from_secs(3)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn all_engines_are_ours() {
+    let plan = planned("ycsb-a");
+    let kind = |name: &str| engines::registry::find(name).expect("an engine").kind;
+    assert!(plan.cells.iter().all(|cell| kind(&cell.engine) == Kind::Own));
 }
 
 #[test]

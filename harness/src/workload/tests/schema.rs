@@ -141,6 +141,8 @@ fn every_form_follows_the_schema() {
         "latency: all",
         "latency: { sampled: 64 }",
         "warmup: 1.5m",
+        "memory: none",
+        "memory: { compact: true, overwrite: { passes: 2, value: { distribution: uniform, min: 50, max: 150 } } }",
     ] {
         let text =
             format!("name: w\n{line}\nphases: [{{ name: run, operations: 1_000, read_proportion: 1 }}]\n");
@@ -152,6 +154,7 @@ fn every_form_follows_the_schema() {
         "scan_length: 10",
         "scan_length: { distribution: zipfian, min: 1, max: 10 }",
         "scan_reverse: true",
+        "multiget_size: 16",
     ] {
         let text =
             format!("name: w\nphases: [{{ name: run, duration: 1s, scan_proportion: 1, {fields} }}]\n");
@@ -184,6 +187,9 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "key: { order: hash }",
         "value: { size: 10 parsecs }",
         "value: { compressibility: 2 }",
+        "memory: some",
+        "memory: { compct: true }",
+        "memory: { overwrite: { passes: 0 } }",
     ] {
         let text = format!("name: w\n{line}\nphases: [{{ name: run, duration: 1s, read_proportion: 1 }}]\n");
         assert!(fault(&schema, &document(&text)).is_some(), "{line}");
@@ -195,6 +201,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "request_distribution: { name: uniform, theta: 0.5 }",
         "request_distribution: { name: ycsb_zipfian, theta: 1 }",
         "scan_length: 0",
+        "multiget_size: 2000",
+        "multiget_proportion: 2",
         "operations: 0",
     ] {
         let name = if fields.starts_with("name") { "" } else { "name: run, " };

@@ -4,7 +4,8 @@ use super::fake::ENGINES;
 use crate::workload::file::plan;
 use crate::workload::overrides::Overrides;
 use crate::workload::plan::{
-    Bound, KeyOrder, LatencyMode, Mix, Plan, RequestDistribution, ScanPlan, SizeDistribution,
+    Bound, KeyOrder, LatencyMode, MemoryPlan, Mix, OverwritePlan, Plan, RequestDistribution, ScanPlan,
+    SizeDistribution,
 };
 use engines::Durability;
 use serde_json::json;
@@ -41,11 +42,19 @@ value: { distribution: histogram, block_size: 1KiB, weights: [1, 0, 2], compress
 warmup: 500ms
 latency: { sampled: 64 }
 check_one_in: 1_000
+memory:
+  threads: 2
+  overwrite: { passes: 2, value: { distribution: uniform, min: 50, max: 150 } }
+  compact: true
+  delete_all: true
+  bulk_load: true
 phases:
   - name: mixed
     duration: 1.5m
     request_distribution: { name: hotspot, data_fraction: 0.1 }
-    read_proportion: 0.5
+    read_proportion: 0.4
+    multiget_proportion: 0.1
+    multiget_size: 32
     update_proportion: 0.1
     insert_proportion: 0.1
     scan_proportion: 0.1
@@ -74,6 +83,9 @@ fn the_smallest_file_gets_every_default() {
     assert_eq!(phase.request, RequestDistribution::Uniform);
     assert_eq!(phase.mix, Mix { read: 1.0, ..Mix::default() });
     assert!(phase.every_read_hits);
+    let plain =
+        MemoryPlan { threads: 1, overwrite: None, compact: false, delete_all: false, bulk_load: false };
+    assert_eq!(plan.memory, Some(plain));
     let length = SizeDistribution::Uniform { min: 1, max: 100 };
     assert_eq!(phase.scan, ScanPlan { length, reverse: false, keys_only: false });
     let engines: Vec<_> = cells(&plan);
@@ -115,8 +127,13 @@ fn every_field_is_planned() {
     assert_eq!(mixed.bound, Bound::Duration(Duration::from_secs(90)));
     let hotspot = RequestDistribution::Hotspot { data_fraction: 0.1, operation_fraction: 0.8 };
     assert_eq!(mixed.request, hotspot);
-    let mix = Mix { read: 0.5, update: 0.1, insert: 0.1, scan: 0.1, read_modify_write: 0.1, delete: 0.1 };
-    assert_eq!(mixed.mix, mix);
+    let tenths = Mix { update: 0.1, insert: 0.1, scan: 0.1, read_modify_write: 0.1, ..Mix::default() };
+    assert_eq!(mixed.mix, Mix { read: 0.4, delete: 0.1, multiget: 0.1, ..tenths });
+    assert_eq!((mixed.multiget_size, after.multiget_size), (32, 0));
+    let size = SizeDistribution::Uniform { min: 50, max: 150 };
+    let overwrite = Some(OverwritePlan { passes: 2, size });
+    let memory = MemoryPlan { threads: 2, overwrite, compact: true, delete_all: true, bulk_load: true };
+    assert_eq!(plan.memory, Some(memory));
     let length = SizeDistribution::Zipfian { min: 5, max: 1_000 };
     assert_eq!(mixed.scan, ScanPlan { length, reverse: true, keys_only: true });
     assert_eq!(after.bound, Bound::Operations(2_000));
@@ -193,12 +210,14 @@ fn flags_replace_what_the_file_says() {
         durability: Some(vec!["none".parse().expect("a class")]),
         records: "5_000".parse().ok(),
         warmup: "0s".parse().ok(),
+        no_memory: true,
     };
     let plan = planned(FULL, &overrides);
     let none = Durability::None;
     assert_eq!(cells(&plan), [("logged, wide", none, 4), ("btree", none, 4), ("null", none, 4)]);
     assert_eq!(plan.cells[0].options, json!({ "order": 1_000 }), "the options of the file are kept");
     assert_eq!((plan.trials, plan.seed, plan.records, plan.warmup), (1, 9, 5_000, Duration::ZERO));
+    assert_eq!(plan.memory, None);
     let bound = Bound::Duration(Duration::from_millis(10));
     assert!(plan.phases.iter().all(|phase| phase.bound == bound));
 
@@ -209,6 +228,16 @@ fn flags_replace_what_the_file_says() {
 
     let all = Overrides { engines: Some(vec!["all".to_owned()]), ..Overrides::default() };
     assert!(planned(SMALLEST, &all).cells.len() > 4);
+}
+
+#[test]
+fn memory_trials_have_defaults_of_their_own() {
+    let of = |line: &str| planned(&format!("{line}\n{SMALLEST}"), &Overrides::default()).memory;
+    assert_eq!(of("memory: none"), None);
+    assert_eq!(of("memory: {}"), of(""));
+    let overwrite = of("value: { size: 70 }\nmemory: { overwrite: {} }").and_then(|memory| memory.overwrite);
+    let expected = OverwritePlan { passes: 1, size: SizeDistribution::Constant { value: 70 } };
+    assert_eq!(overwrite, Some(expected), "as those of the load");
 }
 
 #[test]

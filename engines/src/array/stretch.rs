@@ -1,0 +1,151 @@
+//! The memory of an extent: words side by side, on huge pages where it is large enough.
+//!
+//! From 2 MiB on it comes from the kernel and not from the allocator, for two reasons: an allocator that has written so much as
+//! one word into a stretch has got a small page there, and then the kernel gives no huge page any more, whatever it was
+//! advised; and what is given back leaves the process at once.
+//!
+//! Invariants
+//! - `len` words from `start` on are one allocation or mapping of this stretch alone, all zero before anyone could read them.
+//! - `held` counts the bytes of all stretches of one array that have not been dropped.
+//!
+//! Thread safety: the words are atomics, shared by whoever can reach the stretch; it is freed by whoever drops it last,
+//! which the owner of the [`super::extent::Extent`] defers until no reader is pinned that could have found it.
+#![expect(
+    unsafe_code,
+    reason = "memory aligned to huge pages, which must be advised before it is first touched"
+)]
+
+use crate::memory::huge::{self, HUGE_PAGE_BYTES};
+use crate::memory::prefetch::LINE_BYTES;
+use crate::memory::words::Word;
+use crate::sync::Ordering;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    start: NonNull<Word>,
+    len: usize,
+    layout: Layout,
+    is_mapped: bool,
+    held: Arc<AtomicU64>,
+}
+
+// SAFETY: a stretch owns its words, which are atomics; there is nothing of one thread in it.
+unsafe impl Send for Stretch {}
+// SAFETY: as above; all it hands out is a shared slice of atomics.
+unsafe impl Sync for Stretch {}
+
+impl Stretch {
+    /// `len` words, all zero; at least one. From 2 MiB on aligned to huge pages, which are asked for.
+    pub(super) fn new(len: usize, held: &Arc<AtomicU64>) -> Self {
+        let len = len.max(1);
+        let bytes = len * size_of::<Word>();
+        let layout = Layout::from_size_align(bytes, LINE_BYTES).unwrap_or(Layout::new::<Word>());
+        assert!(layout.size() == bytes, "an extent within the limits of its options");
+        held.fetch_add(bytes as u64, Ordering::Relaxed);
+        let held = Arc::clone(held);
+        if bytes >= HUGE_PAGE_BYTES
+            && let Some(start) = mapping::map(bytes)
+        {
+            return Self { start, len, layout, is_mapped: true, held };
+        }
+        // SAFETY: the layout has a size, because `len` is at least one.
+        let Some(start) = NonNull::new(unsafe { alloc(layout) }.cast::<Word>()) else {
+            handle_alloc_error(layout)
+        };
+        // SAFETY: the allocation has `len` words; zero is a word.
+        unsafe { start.as_ptr().write_bytes(0, len) };
+        Self { start, len, layout, is_mapped: false, held }
+    }
+
+    /// All its words.
+    #[inline]
+    pub(super) fn words(&self) -> &[Word] {
+        // SAFETY: `len` words from `start` on were written when they were allocated, and live as long as the stretch.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Stretch {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.layout.size() as u64, Ordering::Relaxed);
+        if self.is_mapped {
+            // SAFETY: mapped for this stretch with so many bytes; nobody else has it, because references to the words borrow it.
+            unsafe { mapping::unmap(self.start, self.layout.size()) };
+        } else {
+            // SAFETY: allocated with this layout; nobody else has it, because references to the words borrow the stretch.
+            unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
+        }
+    }
+}
+
+/// Memory from the kernel, aligned to huge pages.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod mapping {
+    use super::{HUGE_PAGE_BYTES, Word, huge};
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    use std::ptr::{self, NonNull};
+
+    /// So many bytes are whole pages on every machine.
+    const PAGES_BYTES: usize = 64 << 10;
+
+    /// Zero words of so many bytes; `None` if the kernel has none.
+    pub(super) fn map(bytes: usize) -> Option<NonNull<Word>> {
+        let len = bytes.next_multiple_of(PAGES_BYTES);
+        // SAFETY: a new private mapping, which the kernel places where nothing is.
+        let found = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                len + HUGE_PAGE_BYTES,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE,
+            )
+        };
+        let found = found.ok()?.cast::<u8>();
+        let before = found.addr().next_multiple_of(HUGE_PAGE_BYTES) - found.addr();
+        let start = found.wrapping_add(before);
+        // SAFETY: both ends lie within the mapping just made, in front of and behind the part that is kept. A part that the
+        // kernel refuses to take back is address space only.
+        unsafe {
+            if before > 0 {
+                let _refused = munmap(found.cast(), before);
+            }
+            let _refused = munmap(start.wrapping_add(len).cast(), HUGE_PAGE_BYTES - before);
+        }
+        // SAFETY: `len` bytes from `start` on are mapped, zero, and ours.
+        huge::advise(unsafe { std::slice::from_raw_parts(start, len) });
+        huge::count_mapped(len);
+        NonNull::new(start.cast())
+    }
+
+    /// Gives back what [`map`] gave for so many bytes.
+    ///
+    /// # Safety
+    /// Nobody uses it any more.
+    pub(super) unsafe fn unmap(start: NonNull<Word>, bytes: usize) {
+        // SAFETY: by the caller; the length is the one that was mapped.
+        if unsafe { munmap(start.as_ptr().cast(), bytes.next_multiple_of(PAGES_BYTES)) }.is_ok() {
+            huge::count_unmapped(bytes.next_multiple_of(PAGES_BYTES));
+        }
+    }
+}
+
+/// Nothing is mapped here: the allocator serves all stretches.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod mapping {
+    use super::Word;
+    use std::ptr::NonNull;
+
+    pub(super) fn map(_bytes: usize) -> Option<NonNull<Word>> {
+        None
+    }
+
+    /// # Safety
+    /// None: it does nothing.
+    pub(super) unsafe fn unmap(_start: NonNull<Word>, _bytes: usize) {}
+}
