@@ -161,7 +161,7 @@ impl<'a> Items<'a> {
         let mut sums = Vec::with_capacity(self.len() + 1);
         sums.push(0);
         for index in 0..self.len() {
-            sum += 3 + 2 * self.heap_of(level, index, false, prefix_len, limits.node_words());
+            sum += 3 + 2 * self.heap_of(level, index, false, prefix_len, limits.node_words(level));
             sums.push(sum);
         }
         Sizes { prefix_len, sums }
@@ -175,7 +175,7 @@ impl<'a> Items<'a> {
 
     /// Where a node that starts with an entry is full.
     pub(super) fn full_node(&self, level: usize, start: usize, limits: &Limits) -> usize {
-        let unit = limits.node_words();
+        let unit = limits.node_words(level);
         let mut end = start + 1;
         let mut prefix_len = self.prefix(level, &(start..end)).len();
         let mut heap = self.heap_of(level, start, true, prefix_len, unit);
@@ -215,7 +215,7 @@ impl<'a> Items<'a> {
         slab: &Slab,
         guard: &'g Guard,
     ) -> Node<'g> {
-        let mut words = limits.capacity(self.words(level, range.clone()));
+        let mut words = limits.capacity(level, self.words(level, range.clone()));
         // A block with more room may have larger units.
         while self.words_in(level, &range, expressible(words)) > expressible(words) {
             words += words / 8 + 1;
@@ -233,7 +233,7 @@ impl<'a> Items<'a> {
     /// Whether a node is large enough for these entries, and not much too large.
     pub(super) fn suit(&self, level: usize, range: &Range<usize>, node: Node<'_>, limits: &Limits) -> bool {
         let words = self.words_in(level, range, node.words().len());
-        words <= node.words().len() && node.words().len() <= 2 * limits.capacity(words)
+        words <= node.words().len() && node.words().len() <= 2 * limits.capacity(level, words)
     }
 
     /// Writes the entries to a node, whose latch is held unless nobody knows it.

@@ -16,9 +16,16 @@ use std::ops::Range;
 
 /// What a branch must be able to hold whatever the length of its separators, so that splitting it leaves two children each.
 const FREE_CHILDREN: usize = 3;
+/// Branches are smaller than leaves, so that the whole of one can be asked for at once when it is chosen: then a level costs
+/// one cache miss. What is lost in fan-out is won in the width of a search.
+const BRANCH_FRACTION: usize = 4;
+const LEAST_WORDS: usize = 64;
 /// Two neighbours share their entries instead of splitting one of them as long as both together are no fuller than this,
 /// in percent: what random inserts cost in rearrangement against how full they leave the leaves.
-const SHARED_PERCENT: usize = 82;
+const SHARED_PERCENT: usize = 80;
+/// The same where a record gets longer. Inserts come to each leaf in turn, but records that grow and shrink leave leaves unevenly full
+/// for ever.
+const GROWING_PERCENT: usize = 88;
 
 /// The limits of one tree.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +45,10 @@ impl Limits {
         self.order.is_some()
     }
 
-    /// Words of a node whose size is limited.
-    pub(super) const fn node_words(&self) -> usize {
-        self.node_words
+    /// Words of a node of this level whose size is limited.
+    #[inline]
+    pub(super) fn node_words(&self, level: usize) -> usize {
+        if level == 0 { self.node_words } else { (self.node_words / BRANCH_FRACTION).max(LEAST_WORDS) }
     }
 
     /// The longest value kept in the page, bytes: a quarter of it.
@@ -56,11 +64,11 @@ impl Limits {
     }
 
     /// Words to allocate for a node that needs so many.
-    pub(super) fn capacity(&self, needed: usize) -> usize {
+    pub(super) fn capacity(&self, level: usize, needed: usize) -> usize {
         match self.order {
             // A quarter more, so that not every insert makes the node anew.
             Some(_) => needed + needed / 4 + 8,
-            None => needed.max(self.node_words),
+            None => needed.max(self.node_words(level)),
         }
     }
 
@@ -75,20 +83,20 @@ impl Limits {
         let free = if level > 0 { FREE_CHILDREN } else { 1 };
         match self.order {
             Some(order) => count <= order,
-            None => count <= free || (words <= self.node_words && count <= ENTRIES_MOST),
+            None => count <= free || (words <= self.node_words(level) && count <= ENTRIES_MOST),
         }
     }
 
     /// Whether a node that a write did not fit into should be written anew, instead of being given room: it should have some
     /// left then, so that the next write need not do the same.
     pub(super) fn fits_with_room(&self, level: usize, count: usize, words: usize) -> bool {
-        self.fits(level, count, words + if self.order.is_some() { 0 } else { self.node_words / 16 })
+        self.fits(level, count, words + if self.order.is_some() { 0 } else { self.node_words(level) / 16 })
     }
 
     /// Whether a node beside the root is too empty.
     #[inline]
     pub(super) fn is_underfull(&self, level: usize, count: usize, words: usize) -> bool {
-        count < self.min_entries(level) || (self.order.is_none() && words < self.node_words * 2 / 5)
+        count < self.min_entries(level) || (self.order.is_none() && words < self.node_words(level) * 2 / 5)
     }
 
     /// Whether two nodes with so much in all should become one.
@@ -96,15 +104,16 @@ impl Limits {
         let free = if level > 0 { FREE_CHILDREN } else { 1 };
         match self.order {
             Some(order) => count <= (order * 4 / 5).max(2 * self.min_entries(level) - 1),
-            None => count <= free || words <= self.node_words * 4 / 5,
+            None => count <= free || words <= self.node_words(level) * 4 / 5,
         }
     }
 
     /// Whether two nodes with so much in all should share it rather than one of them be split.
-    pub(super) fn shares(&self, count: usize, words: usize) -> bool {
+    pub(super) fn shares(&self, level: usize, count: usize, words: usize, grows: bool) -> bool {
+        let percent = if grows { GROWING_PERCENT } else { SHARED_PERCENT };
         match self.order {
-            Some(order) => count * 100 <= order * 2 * SHARED_PERCENT,
-            None => words * 100 <= self.node_words * 2 * SHARED_PERCENT,
+            Some(order) => count * 100 <= order * 2 * percent,
+            None => words * 100 <= self.node_words(level) * 2 * percent,
         }
     }
 

@@ -17,7 +17,7 @@ const NODE_SIZE_MAX: u64 = 64 << 10;
 pub struct BTreeOptions {
     /// The most entries of a node: records of a leaf, children of a branch; 3–1000. Without it nodes are limited by bytes.
     pub order: Option<u32>,
-    /// Size of a node, 512 B–64 KiB. A value longer than a quarter of it, or than 2,046 B, is kept outside of the leaf.
+    /// Size of a leaf, 512 B–64 KiB; a branch has a quarter of it. A value longer than a quarter of it, or than 2,046 B, is kept outside of the leaf.
     /// If `order` is set, that is all it decides, and nodes are as large as their entries need.
     pub node_size: ByteSize,
 }
@@ -62,7 +62,7 @@ pub(super) const OPTIONS: &[OptionDoc] = &[
         name: "node_size",
         range: "512B–64KiB",
         default: "\"4KiB\"",
-        summary: "size of a node; values over a quarter of it are kept outside of the leaf (with order: that alone)",
+        summary: "size of a leaf, four times that of a branch; values over a quarter of it are kept outside of the leaf (with order: that alone)",
     },
 ];
 

@@ -19,7 +19,7 @@ use crossbeam::epoch::Guard;
 
 /// Lines at the front of a node that a search may look at.
 const LEAF_LINES: usize = 8;
-const BRANCH_LINES: usize = 4;
+const BRANCH_LINES: usize = 16;
 /// Look-ups that go down together.
 const GROUP: usize = 16;
 

@@ -2,9 +2,9 @@
 //!
 //! The entries of one node, or of two neighbours under one parent, are written anew to as many nodes as they need: the old ones
 //! first, then new ones; old ones that are left over become obsolete and are retired. A parent changes in place
-//! if the new separators fit, and is regrouped in the same way otherwise. Random inserts first share with a neighbour that has
-//! room (the B*-tree; D. Knuth, *The Art of Computer Programming* 3, 6.2.4), so that leaves stay fuller than splitting
-//! alone leaves them; inserts at either end of the tree leave full nodes behind.
+//! if the new separators fit, and is regrouped in the same way otherwise. A full node first shares with a neighbour that has
+//! room (the B*-tree; D. Knuth, *The Art of Computer Programming* 3, 6.2.4), so that nodes stay fuller than splitting alone
+//! leaves them; inserts at either end of the tree leave full nodes behind.
 //!
 //! # Thread safety / Invariants
 //! - One mutex is held throughout ([`Structure`]): only its holder changes branches, links and the root, so that it reads
@@ -62,6 +62,7 @@ pub(super) fn write(
         tree.drop_value(guard, &applied);
         return Some(at.is_ok());
     }
+    reshape.grows = at.is_ok();
     reshape.bias = match at {
         Err(index) if index == page.len() && leaf.next().is_none() => Bias::Back,
         Err(0) if leaf.previous().is_none() => Bias::Front,
@@ -128,11 +129,13 @@ pub(super) struct Reshape<'t, 'g> {
     structure: Structure<'t>,
     path: Vec<Step<'g>>,
     bias: Bias,
+    /// A record gets longer.
+    grows: bool,
 }
 
 impl<'t, 'g> Reshape<'t, 'g> {
     fn new(tree: &'t BTree, guard: &'g Guard) -> Self {
-        Self { tree, guard, structure: tree.structure(), path: Vec::new(), bias: Bias::Even }
+        Self { tree, guard, structure: tree.structure(), path: Vec::new(), bias: Bias::Even, grows: false }
     }
 
     /// The leaf of a key; the way to it is kept.
@@ -160,8 +163,10 @@ impl<'t, 'g> Reshape<'t, 'g> {
         let counters = &self.tree.counters;
         let too_full = !limits.fits_with_room(level, count, words);
         let too_empty = !too_full && limits.is_underfull(level, count, words);
-        let suits =
-            |page: &Page<'_>| too_empty || limits.shares(count + page.len(), words + page.used_words());
+        let grows = self.grows;
+        let suits = |page: &Page<'_>| {
+            too_empty || limits.shares(level, count + page.len(), words + page.used_words(), grows)
+        };
         let at = self.path.last().map_or(0, |step| step.index);
         if (too_empty || (too_full && self.bias == Bias::Even))
             && let Some((sibling, is_right)) = self.neighbour(suits)
@@ -287,6 +292,11 @@ impl<'t, 'g> Reshape<'t, 'g> {
                 node.retire(&tree.slab, self.guard);
             }
         }
+    }
+
+    /// Whether a record gets longer.
+    pub(super) const fn grows(&self) -> bool {
+        self.grows
     }
 
     /// Where the next entries are expected.

@@ -17,6 +17,7 @@ use super::page::Page;
 use super::read::Visit;
 use crate::engine::{ScanRange, Visitor};
 use crate::memory::prefetch;
+use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Wait;
 use crossbeam::epoch::{self, Guard};
 use std::ops::{Bound, ControlFlow};
@@ -28,6 +29,11 @@ const MOST_RECORDS: usize = 1024;
 const MOST_BYTES: usize = 256 << 10;
 /// Records ahead of the one copied whose lines are asked for.
 const AHEAD: usize = 6;
+/// Lines at the front of a leaf that hold all but the records.
+const FRONT_LINES: usize = 8;
+/// Records of the next leaf that make it worth while to ask for all of it.
+const WHOLE_RECORDS: usize = 12;
+const LINE_WORDS: usize = prefetch::LINE_BYTES / WORD_BYTES;
 
 impl BTree {
     /// See [`crate::engine::Session::scan`].
@@ -164,11 +170,17 @@ impl<'g> Chunk<'_, 'g> {
         let neighbour = if self.range.reverse { leaf.node.previous() } else { leaf.node.next() };
         let count = to.saturating_sub(from);
         let left = self.records - self.buffer.len().min(self.records);
+        let none: &[Word] = &[];
+        let mut coming = none.chunks(LINE_WORDS).skip(0);
         if count < left
             && !ends
             && let Some(next) = neighbour
         {
-            next.prefetch(8);
+            next.prefetch(FRONT_LINES);
+            // Most of its records will be wanted too: their lines are asked for by and by.
+            if left - count >= WHOLE_RECORDS {
+                coming = next.words().chunks(LINE_WORDS).skip(FRONT_LINES);
+            }
         }
         let with_value = !self.range.keys_only;
         for step in 0..count {
@@ -179,6 +191,9 @@ impl<'g> Chunk<'_, 'g> {
             let ahead = if self.range.reverse { index.saturating_sub(AHEAD) } else { index + AHEAD };
             if step + AHEAD < count.min(left) {
                 prefetch::lines(page.record_pointer(ahead), 2);
+            }
+            for line in coming.by_ref().take(3) {
+                prefetch::line(line.as_ptr());
             }
             self.buffer.push(leaf.node, leaf.version, page, index, with_value)?;
         }

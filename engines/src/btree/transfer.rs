@@ -1,7 +1,7 @@
 //! The usual split: a full leaf gives records to a neighbour or to a new leaf, without a look at their keys.
 //!
-//! This is what `reshape` does in general, for the case that all keys concerned keep their prefix: then records are moved as
-//! they are, and only the separator is made from keys. Everything else is left to the general way.
+//! This is what `reshape` does in general, for the case that prefixes change by a few bytes at most: then records are moved
+//! as they are or shifted by these bytes, and only the separator is made from keys. Everything else is left to the general way.
 //!
 //! # Thread safety / Invariants
 //! Those of `reshape`: its mutex is held, and both leaves are latched from before the first look to the end.
@@ -13,12 +13,13 @@ use super::page::{Page, head, heap_words};
 use super::reshape::{Piece, Reshape, shortest_between};
 use super::write::copy_of;
 
-/// How many bytes longer than now the prefix of entries with these heads can be. Not all that they have in common, if that
-/// ends with a zero: it might be one that stands for the end of a key.
-fn longer_prefix(first: u64, last: u64) -> usize {
+/// How long the prefix of entries of a page with such first and last heads can be. Not all that they have in common, if
+/// that ends with a zero: it might be one that stands for the end of a key.
+fn common_len(page: &Page<'_>, (first, last): (u64, u64)) -> usize {
     let common = ((first ^ last).leading_zeros() / u8::BITS).min(7) as usize;
     let bytes = first.to_be_bytes();
-    bytes.get(..common).unwrap_or_default().iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    let longer = bytes.get(..common).unwrap_or_default().iter().rposition(|byte| *byte != 0);
+    page.prefix_len() + longer.map_or(0, |last| last + 1)
 }
 
 impl<'g> Reshape<'_, 'g> {
@@ -28,7 +29,7 @@ impl<'g> Reshape<'_, 'g> {
         let tree = self.tree;
         let page = leaf.page();
         let (Some(suffix), Some(value)) = (page.suffix(edit.key), &edit.value) else { return false };
-        let node_words = tree.limits.node_words();
+        let node_words = tree.limits.node_words(0);
         if tree.limits.has_order() || page.capacity() != node_words || page.len() < 4 {
             return false;
         }
@@ -42,24 +43,16 @@ impl<'g> Reshape<'_, 'g> {
         let suits = |other: &Page<'_>| {
             let (count, words) =
                 (page.len() + other.len() + 1, page.used_words() + added + other.used_words());
-            other.capacity() == node_words && page.goes_with(other) && tree.limits.shares(count, words)
+            other.capacity() == node_words && tree.limits.shares(0, count, words, self.grows())
         };
-        let sibling = self.neighbour(suits);
-        let (other, is_right) = sibling.map_or((None, true), |(node, is_right)| (Some(node), is_right));
-        let other_words = other.map_or(0, |node| node.page().used_words());
-        let done = self.transfer(
-            leaf,
-            other,
-            is_right,
-            edit,
-            suffix,
-            page.used_words().saturating_sub(other_words),
-            added,
-        );
-        if let Some(other) = other.filter(|_| !done) {
+        if let Some((other, is_right)) = self.neighbour(suits) {
+            let surplus = page.used_words().saturating_sub(other.page().used_words());
+            if self.transfer(leaf, Some(other), is_right, edit, suffix, surplus, added) {
+                return true;
+            }
             other.latch().unlock_unchanged();
         }
-        done
+        self.transfer(leaf, None, true, edit, suffix, page.used_words(), added)
     }
 
     /// A new leaf for a record behind all others; the full one stays as it is.
@@ -107,10 +100,19 @@ impl<'g> Reshape<'_, 'g> {
         // A new record between the two goes to the neighbour.
         let goes =
             given.contains(&at) || (edit.at.is_err() && if is_right { at == count } else { at == moved });
-        let most = tree.limits.node_words() * 15 / 16;
+        let most = tree.limits.node_words(0) * 15 / 16;
         let other_words = other.map_or(page.front_words(0), |node| node.page().used_words());
+        let common = match other.map(|node| node.page()) {
+            Some(other) => page.common_prefix_len(&other),
+            None => Some(page.prefix_len()),
+        };
+        let Some(common) = common else { return false };
+        // Where the prefix gets shorter, keys get longer, by a word each at most.
+        let mut longer = if common < page.prefix_len() { given.len() + 1 } else { 0 };
+        longer +=
+            other.map_or(0, |node| if common < node.page().prefix_len() { node.page().len() } else { 0 });
         let kept_words = page.used_words() - words + if goes { 0 } else { added };
-        let given_words = other_words + words + if goes { added } else { 0 };
+        let given_words = other_words + words + longer + if goes { added } else { 0 };
         if moved == 0 || kept_words > most || given_words > most {
             return false;
         }
@@ -119,27 +121,30 @@ impl<'g> Reshape<'_, 'g> {
         let other_copy = other.map_or_else(Vec::new, copy_of);
         let other_page = if other.is_some() { Page::of(&other_copy) } else { page };
         let others = if other.is_some() { 0..other_page.len() } else { 0..0 };
-        let (first, last) = match (others.is_empty(), is_right) {
-            (true, _) => (page.head(given.start), page.head(given.end - 1)),
-            (_, true) => (page.head(given.start), other_page.head(others.end - 1)),
-            (_, false) => (other_page.head(0), page.head(given.end - 1)),
+        let head = head(suffix);
+        let with_edit = |(first, last): (u64, u64), goes: bool| {
+            if goes { (first.min(head), last.max(head)) } else { (first, last) }
         };
-        let (mut kept_ends, mut given_ends) =
-            ((page.head(kept.start), page.head(kept.end - 1)), (first, last));
-        let ends = if goes { &mut given_ends } else { &mut kept_ends };
-        *ends = (ends.0.min(head(suffix)), ends.1.max(head(suffix)));
+        let kept_prefix =
+            common_len(&page, with_edit((page.head(kept.start), page.head(kept.end - 1)), !goes));
+        let given_prefix = if common < page.prefix_len() || common < other_page.prefix_len() {
+            common
+        } else {
+            let (first, last) = match (others.is_empty(), is_right) {
+                (true, _) => (page.head(given.start), page.head(given.end - 1)),
+                (_, true) => (page.head(given.start), other_page.head(others.end - 1)),
+                (_, false) => (other_page.head(0), page.head(given.end - 1)),
+            };
+            common_len(&page, with_edit((first, last), goes))
+        };
         let node = other.unwrap_or_else(|| Node::allocate(&tree.slab, page.capacity(), self.guard));
         let (given_part, other_part) = ((page, given.clone()), (other_page, others.clone()));
         Page::assemble(
             node.words(),
             if is_right { [given_part, other_part] } else { [other_part, given_part] },
-            longer_prefix(given_ends.0, given_ends.1),
+            given_prefix,
         );
-        Page::assemble(
-            leaf.words(),
-            [(page, kept.clone()), (page, 0..0)],
-            longer_prefix(kept_ends.0, kept_ends.1),
-        );
+        Page::assemble(leaf.words(), [(page, kept.clone()), (page, 0..0)], kept_prefix);
         // Where the record is, or is to be, in the leaf it belongs to now.
         let moved_to = match (goes, is_right) {
             (true, true) => at - given.start,

@@ -71,6 +71,12 @@ impl BTree {
                     return false;
                 }
             } else if leaf.node.latch().upgrade(leaf.version) {
+                if let (Ok(index), Some(Value::Bytes(bytes))) = (at, value)
+                    && leaf.node.page().overwrite(index, bytes)
+                {
+                    leaf.node.latch().unlock();
+                    return true;
+                }
                 let edit = Edit { at, key: write.key, value };
                 return match self.apply(leaf.node, &edit) {
                     Some(applied) => {
@@ -169,7 +175,7 @@ fn rewritten(leaf: Node<'_>, page: &Page<'_>, edit: &Edit<'_>) -> bool {
         // The prefix stays, so the other records can be moved as they are.
         let (Ok(at) | Err(at)) = edit.at;
         let behind = at + usize::from(edit.at.is_ok());
-        Page::assemble(leaf.words(), [(page, 0..at), (page, behind..page.len())], 0);
+        Page::assemble(leaf.words(), [(page, 0..at), (page, behind..page.len())], page.prefix_len());
         let inserted = leaf.page().insert(at, suffix, value);
         debug_assert!(inserted, "the room was checked");
         return true;

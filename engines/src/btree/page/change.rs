@@ -123,6 +123,14 @@ impl Page<'_> {
         self.store_meta(Meta { count: count - 1, garbage: self.meta.garbage + units, ..self.meta });
     }
 
+    /// Replaces a value by one of the same length in place. `false`, and nothing is changed, if the length differs.
+    #[inline]
+    pub(in crate::btree) fn overwrite(&self, index: usize, value: &[u8]) -> bool {
+        let record = self.record(index);
+        record.code == value.len()
+            && self.words.get(record.value_at..).is_some_and(|words| words::store(words, value))
+    }
+
     /// Replaces the value of an entry, in place if it is no longer than before, elsewhere in the heap otherwise. `false`,
     /// and nothing is changed, without room.
     pub(in crate::btree) fn replace(&self, index: usize, value: &Value<'_>) -> bool {

@@ -207,3 +207,73 @@ fn writers_on_one_key_leave_one_of_their_values() {
         }
     });
 }
+
+/// Each value says which key it belongs to, and is of one piece; its length changes, so that leaves are rearranged and values
+/// move between page and block.
+#[test]
+fn readers_see_whole_values_while_the_shape_changes() {
+    within(LIMIT, "readers see whole values while the shape changes", || {
+        for tree in small_trees() {
+            let key = |n: u32| format!("key{n:05}").into_bytes();
+            let value =
+                |n: u32, step: u32, len: usize| [n.to_be_bytes(), step.to_be_bytes()].concat().repeat(len);
+            let whole = |key: &[u8], value: &[u8]| {
+                let n: u32 = std::str::from_utf8(&key[3..]).unwrap().parse().unwrap();
+                assert!(!value.is_empty() && value.len().is_multiple_of(8) && value[..4] == n.to_be_bytes());
+                assert!(value.chunks(8).all(|chunk| *chunk == value[..8]), "a torn value");
+            };
+            for n in 0..500 {
+                tree.set(&key(n), &value(n, 0, 1)).unwrap();
+            }
+            let running = AtomicU64::new(2);
+            scope(|threads| {
+                let (tree, running) = (&tree, &running);
+                for thread in 0..2 {
+                    threads.spawn(move || {
+                        let _running = Running(running);
+                        let mut rng = rng(70 + thread);
+                        for step in 0..8_000 {
+                            let n = rng.random_range(0..500);
+                            match rng.random_range(0..10) {
+                                0..3 => drop(tree.delete(&key(n)).unwrap()),
+                                draw => {
+                                    let len = if draw == 9 { 60 } else { rng.random_range(1..6) };
+                                    tree.set(&key(n), &value(n, step, len)).unwrap();
+                                }
+                            }
+                        }
+                    });
+                }
+                for thread in 0..2 {
+                    threads.spawn(move || {
+                        let mut rng = rng(80 + thread);
+                        let (mut found, mut many) = (Vec::new(), GetBuffer::new());
+                        while running.load(Relaxed) > 0 {
+                            let keys: Vec<Vec<u8>> = (0..20).map(|_| key(rng.random_range(0..500))).collect();
+                            if tree.get(&keys[0], &mut found).unwrap() {
+                                whole(&keys[0], &found);
+                            }
+                            let borrowed: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+                            tree.get_many(&borrowed, &mut many).unwrap();
+                            for (index, key) in keys.iter().enumerate() {
+                                many.get(index).into_iter().for_each(|value| whole(key, value));
+                            }
+                            let mut range = ScanRange::from(&keys[0]).limit(100);
+                            range.reverse = rng.random();
+                            let mut last: Option<Vec<u8>> = None;
+                            tree.scan(&range, &mut Chunk::new(), &mut |key, value| {
+                                whole(key, value);
+                                let right = last.as_deref().is_none_or(|last| (last < key) != range.reverse);
+                                assert!(right, "out of order");
+                                last = Some(key.to_vec());
+                                ControlFlow::Continue(())
+                            })
+                            .unwrap();
+                        }
+                    });
+                }
+            });
+            tree.validate().unwrap();
+        }
+    });
+}

@@ -1,8 +1,10 @@
 //! Tests of the tree as a whole, against a `BTreeMap`.
 
 mod concurrent;
+mod figures;
 mod load;
 mod model;
+mod pages;
 mod scans;
 mod shape;
 
