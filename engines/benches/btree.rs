@@ -1,5 +1,9 @@
 //! Micro-benchmarks of `btree`: a million records of 24-byte keys and 100-byte values, under mimalloc.
-#![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark fails by panicking, and keys are drawn among as many as there are"
+)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use engines::btree::{BTree, BTreeOptions};

@@ -33,6 +33,8 @@ const AHEAD: usize = 6;
 const FRONT_LINES: usize = 8;
 /// Records of the next leaf that make it worth while to ask for all of it.
 const WHOLE_RECORDS: usize = 12;
+/// Lines of the next leaf asked for with each record.
+const LINES_PER_RECORD: usize = 3;
 const LINE_WORDS: usize = prefetch::LINE_BYTES / WORD_BYTES;
 
 impl BTree {
@@ -170,8 +172,7 @@ impl<'g> Chunk<'_, 'g> {
         let neighbour = if self.range.reverse { leaf.node.previous() } else { leaf.node.next() };
         let count = to.saturating_sub(from);
         let left = self.records - self.buffer.len().min(self.records);
-        let none: &[Word] = &[];
-        let mut coming = none.chunks(LINE_WORDS).skip(0);
+        let mut coming: &[Word] = &[];
         if count < left
             && !ends
             && let Some(next) = neighbour
@@ -179,7 +180,7 @@ impl<'g> Chunk<'_, 'g> {
             next.prefetch(FRONT_LINES);
             // Most of its records will be wanted too: their lines are asked for by and by.
             if left - count >= WHOLE_RECORDS {
-                coming = next.words().chunks(LINE_WORDS).skip(FRONT_LINES);
+                coming = next.words().get(FRONT_LINES * LINE_WORDS..).unwrap_or_default();
             }
         }
         let with_value = !self.range.keys_only;
@@ -192,9 +193,9 @@ impl<'g> Chunk<'_, 'g> {
             if step + AHEAD < count.min(left) {
                 prefetch::lines(page.record_pointer(ahead), 2);
             }
-            for line in coming.by_ref().take(3) {
-                prefetch::line(line.as_ptr());
-            }
+            let (now, later) = coming.split_at(coming.len().min(LINES_PER_RECORD * LINE_WORDS));
+            prefetch::lines(now.as_ptr(), now.len() / LINE_WORDS);
+            coming = later;
             self.buffer.push(leaf.node, leaf.version, page, index, with_value)?;
         }
         Some(match neighbour {
