@@ -57,6 +57,12 @@ impl Chunk {
         self.capacity = capacity;
     }
 
+    /// Forgets all records but the first so many.
+    pub fn truncate(&mut self, records: usize) {
+        self.ends.truncate(records);
+        self.bytes.truncate(self.ends.last().map_or(0, |&(_, end)| end));
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.ends.len()

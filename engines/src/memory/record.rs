@@ -13,8 +13,8 @@
 //!   key and value whole, however it got the address.
 //! - A DEAD record was taken out of the structure, or is about to be by who killed it; its value stays as it is.
 //!
-//! Thread safety: any number of readers; writers of one record exclude each other by the LOCKED bit, so that none needs
-//! the latch of the structure to replace a value. The fences are those of [`crate::memory::latch`].
+//! Thread safety: any number of readers, which write nothing unless writers disturbed them often; writers of one record exclude
+//! each other by the LOCKED bit, so that none needs the latch of the structure to replace a value. The fences are those of [`crate::memory::latch`].
 
 use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::words::{self, Word, words_for};
@@ -30,6 +30,10 @@ const VERSION_ONE: u64 = 1 << VERSION_SHIFT;
 const VERSION_MOST: u64 = ((1 << VERSION_BITS) - 1) << VERSION_SHIFT;
 const DEAD: u64 = 1 << 61;
 const LOCKED: u64 = 1 << 62;
+
+/// After so many passes that a writer disturbed, a reader takes the lock: a long value that is replaced all the time would
+/// hold it, and its pin, for ever.
+const TORN_MOST: u32 = if cfg!(loom) { 1 } else { 8 };
 
 /// Words before the key.
 pub(crate) const HEADER_WORDS: usize = 1;
@@ -181,14 +185,15 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the value: one that it had as a whole at some moment between call and return. Waits only for a writer
-    /// in the middle of a replacement. `false`, and nothing is appended, if the value has meanwhile grown beyond the words
+    /// in the middle of a replacement; if writers came in between too often, it keeps them out. `false`, and nothing is appended, if the value has meanwhile grown beyond the words
     /// of this look, which then did not have all of the block: look anew.
     #[inline]
     #[must_use]
     pub(crate) fn append_value(&self, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         let wait = Wait::new();
-        loop {
+        let mut torn = 0;
+        while torn < TORN_MOST {
             let header = self.header();
             if header & LOCKED == 0 {
                 let whole = words::append(self.value_words(header), value_len(header), out).is_some();
@@ -199,9 +204,14 @@ impl<'a> Record<'a> {
                     return whole;
                 }
                 out.truncate(before);
+                torn += 1;
             }
             wait.once();
         }
+        let header = self.lock();
+        let whole = words::append(self.value_words(header), value_len(header), out).is_some();
+        self.set_header(header, Ordering::Release);
+        whole
     }
 
     /// [`Record::has_key`] and [`Record::append_value`] in one pass, which never waits. `header` is the first word as it
@@ -246,7 +256,7 @@ impl<'a> Record<'a> {
     }
 
     /// Replaces the value in place, if it fits into the block and leaves no more than an eighth of the words the
-    /// record then needs, and two, unused. The look must have all words of the block. Waits for other writers of this
+    /// record then needs, and two, unused; in a large block, if it needs as many as the old one. The look must have all words of the block. Waits for other writers of this
     /// record only.
     #[cfg(test)]
     pub(crate) fn replace(&self, value: &[u8]) -> Replaced {
@@ -269,9 +279,10 @@ impl<'a> Record<'a> {
     pub(crate) fn replace_if(&self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
         let needed = record_words(self.key_len(), value.len());
         let wasteful = self.words.len() > needed + needed / 8 + 2;
-        // Who frees a block tells by the words it needs whether it is a large one.
-        let turns_small = self.words.len() > SMALL_WORDS_MOST && needed <= SMALL_WORDS_MOST;
-        if needed > self.words.len() || wasteful || turns_small {
+        // The look has the words that a large block's record needs now, not those of the block: what becomes a little
+        // shorter each time would hold all of the block for ever.
+        let shorter = self.words.len() > SMALL_WORDS_MOST && needed != self.words.len();
+        if needed > self.words.len() || wasteful || shorter {
             return if self.is_dead() { Replaced::Dead } else { Replaced::NoRoom };
         }
         let header = self.lock();

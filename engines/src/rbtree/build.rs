@@ -67,8 +67,9 @@ impl Sorted<'_> {
 
 impl Drop for Sorted<'_> {
     fn drop(&mut self) {
-        for fresh in self.fresh.drain(..) {
-            self.tree.records.discard(fresh);
+        if !self.fresh.is_empty() {
+            let guard = &epoch::pin();
+            self.fresh.drain(..).for_each(|fresh| self.tree.records.discard(fresh, guard));
         }
     }
 }

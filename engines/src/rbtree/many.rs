@@ -10,7 +10,7 @@ use super::arena::View;
 use super::node::{Link, NIL, Node, Side};
 use super::records::Records;
 use super::shortcuts::Shortcuts;
-use super::tree::{ATTEMPTS, Tree, compare};
+use super::tree::{Mutexed, Tree, compare};
 use crate::engine::GetBuffer;
 use crate::memory::prefetch;
 use crossbeam::epoch::{self, Guard};
@@ -128,30 +128,21 @@ impl Tree {
     /// Reads many keys; answer *i* belongs to key *i*.
     pub(super) fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) {
         let guard = &epoch::pin();
-        for _ in 0..ATTEMPTS {
-            self.wait_for_batch();
-            let batches = self.latches.batches.read();
-            self.get_lanes(keys, values, guard, true);
-            if batches.is_some_and(|version| self.latches.batches.holds(version)) {
-                return;
-            }
-        }
-        let _writer = self.lock(guard);
-        self.get_lanes(keys, values, guard, false);
+        self.apart_from_batches(|mutexed| self.get_lanes(keys, values, guard, mutexed));
     }
 
-    fn get_lanes(&self, keys: &[&[u8]], values: &mut GetBuffer, guard: &Guard, shared: bool) {
+    fn get_lanes(&self, keys: &[&[u8]], values: &mut GetBuffer, guard: &Guard, mutexed: Mutexed) {
         values.reset(keys.len());
         let mut value = Vec::new();
         for (group, keys) in keys.chunks(LANES).enumerate() {
             let look = self.look(guard);
             let lanes = look.view.search_many(keys, guard);
-            let holds = !shared || self.holds(&look);
+            let holds = self.holds(&look);
             for (index, (key, lane)) in keys.iter().zip(lanes).enumerate() {
                 let node = match lane {
                     Lane::Found(node) => Some(node),
                     _ if holds => None,
-                    _ => self.attempt(guard, |view| view.find(key, guard)),
+                    _ => self.attempt(mutexed, guard, |view| view.find(key, guard)),
                 };
                 if let Some(node) = node {
                     value.clear();

@@ -117,6 +117,13 @@ impl Node {
         self.record.store(record.address(), Ordering::Release);
     }
 
+    /// The same, the node not being live until [`Node::set_record`].
+    pub(super) fn fill_gone(&self, head: u64, record: Block) {
+        self.edges.store(0, Ordering::Relaxed);
+        self.head.store(head, Ordering::Relaxed);
+        self.record.store(record.address() | GONE, Ordering::Release);
+    }
+
     /// Makes it a copy of a node. Nobody else can reach it yet.
     pub(super) fn copy_from(&self, other: &Self) {
         self.edges.store(other.edges.load(Ordering::Acquire), Ordering::Relaxed);

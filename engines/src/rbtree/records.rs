@@ -58,10 +58,10 @@ impl Records {
         Fresh { block, words }
     }
 
-    /// Gives a record back that was never put into a node.
-    pub(super) fn discard(&self, fresh: Fresh) {
-        // SAFETY: nobody else ever knew the block.
-        unsafe { self.slab.free(fresh.block, fresh.words) };
+    /// Gives a record back that was never put into a node. Whoever lists the records of a sparse page may be looking at it.
+    pub(super) fn discard(&self, fresh: Fresh, guard: &Guard) {
+        // SAFETY: no node ever led to the block, and a fresh record is given back once.
+        unsafe { self.slab.retire(guard, stripe(), fresh.block, fresh.words) };
     }
 
     /// Asks for the lines of a node's record.

@@ -12,7 +12,7 @@
 use super::arena::View;
 use super::node::{NIL, Node, Side};
 use super::records::Records;
-use super::tree::{Tree, compare};
+use super::tree::{Mutexed, Tree, compare};
 use crate::chunk::Chunk;
 use crate::engine::ScanRange;
 use crate::memory::prefetch;
@@ -207,41 +207,15 @@ impl Tree {
     /// Pushes the first records of the range, in its direction, until the chunk is full.
     pub(super) fn fill(&self, range: &ScanRange<'_>, chunk: &mut Chunk) {
         let guard = &epoch::pin();
-        self.wait_for_batch();
         let (mut key, mut value) = (Vec::new(), Vec::new());
         let mut rest = range.clone();
         loop {
-            let want = chunk.len().clamp(FEWEST, MOST).min(range.limit - chunk.len().min(range.limit));
-            let nodes = self.attempt_whole(guard, |view| {
-                let collector = Collector {
-                    view: *view,
-                    course: &Course::new(&rest, view),
-                    len: self.len(),
-                    stack: Vec::with_capacity(MOST_DEPTH / 2),
-                    queue: Vec::with_capacity(2 * want),
-                    touched: usize::MAX,
-                };
-                collector.collect(want, guard)
+            let start = chunk.len();
+            let more = self.apart_from_batches(|mutexed| {
+                chunk.truncate(start);
+                self.fill_part(mutexed, guard, &rest, chunk, &mut key, &mut value)
             });
-            for node in &nodes {
-                if chunk.is_full() {
-                    return;
-                }
-                let Some(record) = Records::of(node, guard) else { continue };
-                key.clear();
-                record.append_key(&mut key);
-                let inside =
-                    if range.reverse { range.reaches_down_to(&key) } else { range.reaches_up_to(&key) };
-                if !inside {
-                    return;
-                }
-                value.clear();
-                if !range.keys_only {
-                    Records::append_value(node.address(), guard, &mut value);
-                }
-                chunk.push(&key, &value);
-            }
-            if nodes.len() < want || chunk.is_full() {
+            if !more {
                 return;
             }
             let cursor = Bound::Excluded(std::borrow::Cow::Owned(key.clone()));
@@ -251,5 +225,48 @@ impl Tree {
                 rest.lower = cursor;
             }
         }
+    }
+
+    /// Pushes the first records of the range, as many as are collected at once; the last key is left in `key`. Returns whether
+    /// there may be more, and room for it.
+    fn fill_part(
+        &self,
+        mutexed: Mutexed,
+        guard: &Guard,
+        range: &ScanRange<'_>,
+        chunk: &mut Chunk,
+        key: &mut Vec<u8>,
+        value: &mut Vec<u8>,
+    ) -> bool {
+        let want = chunk.len().clamp(FEWEST, MOST).min(range.limit - chunk.len().min(range.limit));
+        let nodes = self.attempt_whole(mutexed, guard, |view| {
+            let collector = Collector {
+                view: *view,
+                course: &Course::new(range, view),
+                len: self.len(),
+                stack: Vec::with_capacity(MOST_DEPTH / 2),
+                queue: Vec::with_capacity(2 * want),
+                touched: usize::MAX,
+            };
+            collector.collect(want, guard)
+        });
+        for node in &nodes {
+            if chunk.is_full() {
+                return false;
+            }
+            let Some(record) = Records::of(node, guard) else { continue };
+            key.clear();
+            record.append_key(key);
+            let inside = if range.reverse { range.reaches_down_to(key) } else { range.reaches_up_to(key) };
+            if !inside {
+                return false;
+            }
+            value.clear();
+            if !range.keys_only {
+                Records::append_value(node.address(), guard, value);
+            }
+            chunk.push(key, value);
+        }
+        nodes.len() >= want && !chunk.is_full()
     }
 }

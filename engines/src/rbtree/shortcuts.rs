@@ -22,6 +22,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// A slot in use is given to another key once in so many times.
 const SELDOM: u32 = 8;
 
+/// Bits of the longest link, to which a slot leaves one bit of a hash.
+const LINK_BITS_MOST: u32 = u32::BITS - 1;
+
 /// Slots of a bucket, in any of which a key's node may be.
 const WAYS: usize = 4;
 
@@ -37,7 +40,10 @@ impl Shortcuts {
         let mut empty = Vec::with_capacity(slots);
         huge::advise(empty.spare_capacity_mut());
         empty.extend((0..slots).map(|_| AtomicU32::new(0)));
-        Self { slots: empty.into_boxed_slice(), link_bits: links.next_power_of_two().ilog2() }
+        Self {
+            slots: empty.into_boxed_slice(),
+            link_bits: links.next_power_of_two().ilog2().min(LINK_BITS_MOST),
+        }
     }
 
     /// The hash of a key.

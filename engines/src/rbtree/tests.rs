@@ -188,15 +188,20 @@ fn of_a_sparse_page_only_records_that_are_in_the_tree_are_listed() {
             engine.set(key, &[1; 50]).unwrap();
             discarded.extend((0..15).map(|_| records.create(key, &[1; 50])));
         }
+        // Of each page a sixteenth is left, of which then half is retired, and cannot be freed yet.
+        discarded.into_iter().for_each(|fresh| records.discard(fresh, &epoch::pin()));
+        records.flush(&epoch::pin());
+        assert!((0..100).any(|_| {
+            records.reclaim();
+            records.is_sparse()
+        }));
         let guard = &epoch::pin();
         let staying = keys.len() / 2;
         let find = |key: &Vec<u8>| engine.tree.arena.view(guard).search(key, guard).unwrap().1.address();
         let addresses: Vec<_> = keys.iter().map(find).collect();
         for key in keys.iter().skip(staying) {
-            engine.delete(key).unwrap();
+            assert!(engine.edit(|edit| edit.remove(key)));
         }
-        // Of each page a sixteenth is left, half of it retired.
-        discarded.into_iter().for_each(|fresh| records.discard(fresh));
         let mut listed = Vec::new();
         while records.sparse_page(guard, |address, _| listed.push(address)) {}
         assert!(listed.iter().all(|listed| addresses[..staying].contains(listed)));
@@ -333,6 +338,60 @@ fn changing_under_readers(engine: &RbTree) {
     });
     engine.validate().unwrap();
     assert_eq!(engine.stats().records, keys.len() as u64 / 2);
+}
+
+/// Batches that come while a scan or a look-up is under way.
+#[test]
+fn who_was_under_way_sees_no_half_of_a_batch() {
+    within(LIMIT, "who was under way sees no half of a batch", || {
+        let rounds = if cfg!(miri) { 5 } else { 3_000 };
+        let engine = &tree();
+        let keys = &keys(0..if cfg!(miri) { 8 } else { 24 });
+        let done = &std::sync::atomic::AtomicBool::new(false);
+        // All keys with one value, or none of them; no more than are collected at once.
+        std::thread::scope(|scope| {
+            for reverse in [false, true] {
+                scope.spawn(move || {
+                    let mut session = engine.session().unwrap();
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let (mut range, mut seen) = (ScanRange::all().limit(64), Vec::new());
+                        range.reverse = reverse;
+                        let scanned = session.scan(&range, &mut |_, value| {
+                            seen.push(value.to_vec());
+                            ControlFlow::Continue(())
+                        });
+                        scanned.unwrap();
+                        assert!(seen.is_empty() || seen.len() == keys.len(), "{} records", seen.len());
+                        assert!(seen.iter().all(|value| *value == seen[0]), "values of two batches");
+                    }
+                });
+            }
+            // What a batch inserts and removes again is never there.
+            scope.spawn(move || {
+                let mut found = Vec::new();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(!engine.get(b"passing", &mut found).unwrap());
+                    assert!(!engine.update(b"passing", b"by others").unwrap());
+                    assert_eq!(engine.delete(b"passing").unwrap(), Existence::Absent);
+                }
+            });
+            for round in 0..rounds {
+                let mut batch = WriteBatch::new();
+                batch.set(b"passing", b"by");
+                for key in keys {
+                    if round % 3 == 2 {
+                        batch.delete(key)
+                    } else {
+                        batch.set(key, &whole_value(b"", round))
+                    };
+                }
+                batch.delete(b"passing");
+                engine.batch(&batch).unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        engine.validate().unwrap();
+    });
 }
 
 #[test]

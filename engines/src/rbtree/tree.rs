@@ -16,8 +16,11 @@
 //! - After some attempts in vain a reader takes the writers' mutex, under which nothing changes but values.
 //! - A walk ends whatever happens, because its steps are bounded.
 //! - Values are replaced in place under the lock of their record ([`crate::memory::record`]), without the mutex.
-//! - A batch holds the *batches* latch. Operations that begin then wait for its end, so that who has seen a part of it sees
-//!   all of it in what it does next.
+//! - A batch holds the *batches* latch. An answer stands only if no batch began or ended while it was looked for, and a
+//!   value is replaced in place only if, under the record's lock, none has begun since; who was disturbed begins anew, and
+//!   after some attempts takes the mutex. So nobody sees a part of a batch, whenever it came.
+//! - A node is *live* from when a place in the tree leads to it until it is taken out, and it is taken out before its record
+//!   is retired. What a shortcut leads to is believed only if it is live.
 //!
 //! Order: pin, writers' mutex, batches, structure, record, arena or slab.
 
@@ -27,7 +30,6 @@ use super::records::Records;
 use super::shortcuts::Shortcuts;
 use super::writer::Writer;
 use crate::memory::latch::{Version, VersionLatch};
-use crate::sync::fence;
 use crossbeam::epoch::{self, Guard};
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -59,6 +61,10 @@ pub(super) struct Tree {
     /// Key and value bytes, in parts that different threads change; only their sum means something.
     live_bytes: [CachePadded<AtomicI64>; 8],
 }
+
+/// Whether the caller holds the writers' mutex.
+#[derive(Clone, Copy)]
+pub(super) struct Mutexed(pub(super) bool);
 
 /// What a reader begins with.
 #[derive(Clone, Copy)]
@@ -176,14 +182,34 @@ impl Tree {
         }
     }
 
-    /// Lets a batch that is being applied come to its end.
+    /// The version of the batches, once none is being applied.
     #[inline]
-    pub(super) fn wait_for_batch(&self) {
+    pub(super) fn between_batches(&self) -> Option<Version> {
         if self.latches.batches.is_locked() {
             drop(self.writer.lock());
         }
-        // Who finds the latch free sees all that was done under it.
-        fence(Ordering::Acquire);
+        self.latches.batches.read()
+    }
+
+    /// Whether no batch has begun since.
+    #[inline]
+    pub(super) fn undisturbed(&self, version: Option<Version>) -> bool {
+        version.is_some_and(|version| self.latches.batches.holds(version))
+    }
+
+    /// Reads by `read` until no batch came in between; after some attempts in vain under the writers' mutex, which `read` is
+    /// told. It begins anew each time.
+    #[inline]
+    pub(super) fn apart_from_batches<T>(&self, mut read: impl FnMut(Mutexed) -> T) -> T {
+        for _ in 0..ATTEMPTS {
+            let version = self.between_batches();
+            let answer = read(Mutexed(false));
+            if self.undisturbed(version) {
+                return answer;
+            }
+        }
+        let _writer = self.writer.lock();
+        read(Mutexed(true))
     }
 
     /// Begins to read.
@@ -204,6 +230,7 @@ impl Tree {
     #[inline]
     pub(super) fn attempt<'g, T>(
         &self,
+        Mutexed(mutexed): Mutexed,
         guard: &'g Guard,
         mut read: impl FnMut(&View<'g>) -> Option<T>,
     ) -> Option<T> {
@@ -214,13 +241,14 @@ impl Tree {
                 return found;
             }
         }
-        let _writer = self.writer.lock();
+        let _writer = (!mutexed).then(|| self.writer.lock());
         read(&self.arena.view(guard))
     }
 
     /// Reads by `read` until it gives something that is one state of the structure.
     pub(super) fn attempt_whole<'g, T: Default>(
         &self,
+        Mutexed(mutexed): Mutexed,
         guard: &'g Guard,
         mut read: impl FnMut(&View<'g>) -> Option<T>,
     ) -> T {
@@ -232,7 +260,7 @@ impl Tree {
                 return found;
             }
         }
-        let _writer = self.writer.lock();
+        let _writer = (!mutexed).then(|| self.writer.lock());
         read(&self.arena.view(guard)).unwrap_or_default()
     }
 
@@ -240,14 +268,15 @@ impl Tree {
     #[inline]
     pub(super) fn get(&self, key: &[u8], value: &mut Vec<u8>) -> bool {
         let guard = &epoch::pin();
-        self.wait_for_batch();
-        match self.attempt(guard, |view| view.find(key, guard)) {
-            Some(node) => {
+        let start = value.len();
+        self.apart_from_batches(|mutexed| {
+            value.truncate(start);
+            let found = self.attempt(mutexed, guard, |view| view.find(key, guard));
+            if let Some(node) = found {
                 Records::append_value(node.address(), guard, value);
-                true
             }
-            None => false,
-        }
+            found.is_some()
+        })
     }
 
     /// Bytes of memory held by nodes and records.

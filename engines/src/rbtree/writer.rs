@@ -9,7 +9,7 @@ use super::arena::{MOST_NODES, Retired, View};
 use super::node::{Edge, Link, NIL, Node, ROOT, Side, Slot};
 use super::records::{Fresh, Records};
 use super::shortcuts::Shortcuts;
-use super::tree::{Tree, compare};
+use super::tree::{ATTEMPTS, Mutexed, Tree, compare};
 use super::upkeep::Moves;
 use crate::engine::{WriteBatch, WriteOp};
 use crate::memory::record::Replaced;
@@ -47,6 +47,15 @@ impl Writer {
             moves: Moves::default(),
         }
     }
+}
+
+/// What became of a value that should be replaced without the mutex.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum InPlace {
+    Done,
+    Absent,
+    /// It does not fit, or others came in between too often.
+    NeedsMutex,
 }
 
 /// There are as many nodes as links can address.
@@ -143,18 +152,20 @@ impl<'a> Edit<'a> {
         let room = self.tree.len() < MOST_NODES;
         let Some(link) = room.then(|| self.tree.arena.take(self.guard)).flatten() else {
             if let Some(fresh) = fresh {
-                self.tree.records.discard(fresh);
+                self.tree.records.discard(fresh, self.guard);
             }
             return Err(Full);
         };
         // There may be a new chunk.
         self.view = self.tree.arena.view(self.guard);
         let fresh = fresh.unwrap_or_else(|| self.tree.records.create(key, value));
-        if let Some(node) = self.node(link) {
-            node.fill(head, fresh.block);
-        }
         let last = self.writer.path.len() - 1;
-        self.set_edge(self.slot(last), Edge::new(link, true));
+        if let Some(node) = self.node(link) {
+            // An old shortcut may lead to the node, which must not be believed before a walk would find it.
+            node.fill_gone(head, fresh.block);
+            self.set_edge(self.slot(last), Edge::new(link, true));
+            node.set_record(fresh.block);
+        }
         if let Some(shortcuts) = self.view.shortcuts() {
             shortcuts.offer_new(Shortcuts::hash(key), link);
         }
@@ -203,8 +214,9 @@ impl<'a> Edit<'a> {
         self.tree.count_bytes(0, key.len() + record.value_len());
         self.latch();
         self.unlink(link, node);
-        self.tree.records.retire(address, self.guard);
         self.retire(link, node);
+        // Not before the node is marked: till then a shortcut leads to the record.
+        self.tree.records.retire(address, self.guard);
         self.unlatch();
         true
     }
@@ -240,30 +252,40 @@ impl<'a> Edit<'a> {
 }
 
 impl Tree {
-    /// Replaces a value in place: `Done`; `NoRoom` if that will not do; `None` if the key is not there.
+    /// Replaces a value in place, without the mutex.
     #[inline]
-    fn replace(&self, key: &[u8], value: &[u8], guard: &Guard) -> Option<Replaced> {
-        loop {
-            let node = self.attempt(guard, |view| view.find(key, guard))?;
-            let record = self.records.whole(node, guard)?;
-            let (replaced, before) = record.replace_measured(value);
+    fn replace(&self, key: &[u8], value: &[u8], guard: &Guard) -> InPlace {
+        for _ in 0..ATTEMPTS {
+            let version = self.between_batches();
+            let Some(node) = self.attempt(Mutexed(false), guard, |view| view.find(key, guard)) else {
+                if self.undisturbed(version) {
+                    return InPlace::Absent;
+                }
+                continue;
+            };
+            let Some(record) = self.records.whole(node, guard) else { break };
+            let mut before = 0;
+            let replaced = record.replace_if(value, |len| {
+                before = len;
+                self.undisturbed(version)
+            });
             match replaced {
                 Replaced::Done => {
                     self.count_bytes(value.len(), before);
-                    return Some(Replaced::Done);
+                    return InPlace::Done;
                 }
-                Replaced::NoRoom => return Some(Replaced::NoRoom),
-                // Whoever killed it holds the mutex and is about to take it out, or it is out already.
+                Replaced::NoRoom => break,
+                // A batch came, or whoever killed it holds the mutex and is about to take it out, or it is out already.
                 Replaced::Dead => std::hint::spin_loop(),
             }
         }
+        InPlace::NeedsMutex
     }
 
     /// Inserts the record or replaces its value.
     pub(super) fn set(&self, key: &[u8], value: &[u8]) -> Result<(), Full> {
         let guard = &epoch::pin();
-        self.wait_for_batch();
-        if self.replace(key, value, guard) == Some(Replaced::Done) {
+        if self.replace(key, value, guard) == InPlace::Done {
             return Ok(());
         }
         let fresh = self.records.create(key, value);
@@ -277,11 +299,10 @@ impl Tree {
     /// Replaces the value of a key; returns whether the key is there.
     pub(super) fn update(&self, key: &[u8], value: &[u8]) -> bool {
         let guard = &epoch::pin();
-        self.wait_for_batch();
         match self.replace(key, value, guard) {
-            None => return false,
-            Some(Replaced::Done) => return true,
-            Some(_) => {}
+            InPlace::Absent => return false,
+            InPlace::Done => return true,
+            InPlace::NeedsMutex => {}
         }
         let mut writer = self.lock(guard);
         let mut edit = Edit::new(self, &mut writer, guard);
@@ -295,9 +316,10 @@ impl Tree {
     /// Removes a key; returns whether it was there.
     pub(super) fn remove(&self, key: &[u8]) -> bool {
         let guard = &epoch::pin();
-        self.wait_for_batch();
         // Brings the path into the caches before anybody has to wait for it.
-        if self.attempt(guard, |view| view.search(key, guard)).is_none() {
+        let version = self.between_batches();
+        let found = self.attempt(Mutexed(false), guard, |view| view.search(key, guard));
+        if found.is_none() && self.undisturbed(version) {
             return false;
         }
         let mut writer = self.lock(guard);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::memory::words::WORD_BYTES;
 use crate::testing::within;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -75,15 +76,43 @@ fn a_value_is_replaced_where_it_fits_and_wastes_little() {
     });
 }
 
-/// Who frees a block says by its words whether it is a large one.
+/// A look at a large block ends where the record does, so that nothing would tell how much of the block is unused.
 #[test]
-fn a_large_record_does_not_become_small_in_place() {
+fn a_large_record_keeps_its_words() {
     let words = block(SMALL_WORDS_MOST + 10);
-    let record = Record::create(&words, b"", &vec![1; SMALL_WORDS_MOST * WORD_BYTES]);
-    let small = vec![2; (SMALL_WORDS_MOST - HEADER_WORDS) * WORD_BYTES];
-    assert_eq!(record.replace(&small), Replaced::NoRoom);
-    assert_eq!(record.replace(&[&small[..], &[3]].concat()), Replaced::Done);
-    assert!(record.used_words() > SMALL_WORDS_MOST);
+    let len = (SMALL_WORDS_MOST + 9) * WORD_BYTES;
+    let record = Record::create(&words, b"", &vec![1; len]);
+    assert_eq!(record.replace(&vec![2; len - 1]), Replaced::Done);
+    assert_eq!(record.replace(&vec![3; len - WORD_BYTES]), Replaced::NoRoom);
+    assert_eq!(record.used_words(), words.len());
+}
+
+/// A value that takes longer to copy than the time between two writes.
+#[test]
+fn readers_of_a_long_value_that_is_always_being_replaced_come_to_an_end() {
+    within(LIMIT, "readers of a value that is always being replaced come to an end", || {
+        let len = if cfg!(miri) { 1 << 10 } else { 1 << 20 };
+        let words = &block(record_words(3, len));
+        let record = Record::create(words, b"key", &vec![0; len]);
+        let done = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let (mut round, mut value) = (0_u8, vec![0; len]);
+                // Until the versions are used up, at the latest.
+                while !done.load(Ordering::Relaxed) && record.replace(&value) == Replaced::Done {
+                    round = round.wrapping_add(1);
+                    value.fill(round);
+                }
+            });
+            let mut value = Vec::new();
+            for _ in 0..if cfg!(miri) { 2 } else { 50 } {
+                value.clear();
+                assert!(record.append_value(&mut value));
+                assert!(value.len() == len && value.iter().all(|byte| *byte == value[0]), "a torn value");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
 }
 
 #[test]
