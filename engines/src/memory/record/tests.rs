@@ -97,11 +97,14 @@ fn readers_of_a_long_value_that_is_always_being_replaced_come_to_an_end() {
         let done = &AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(move || {
-                let (mut round, mut value) = (0_u8, vec![0; len]);
-                // Until the versions are used up, at the latest.
-                while !done.load(Ordering::Relaxed) && record.replace(&value) == Replaced::Done {
-                    round = round.wrapping_add(1);
-                    value.fill(round);
+                let values = [vec![1; len], vec![2; len]];
+                for value in values.iter().cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
+                    assert_eq!(
+                        record.replace(value),
+                        Replaced::Done,
+                        "it came to its end before the readers did"
+                    );
+                    (0..50).for_each(|_| std::hint::spin_loop());
                 }
             });
             let mut value = Vec::new();
