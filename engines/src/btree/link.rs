@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "addresses become references here and nowhere else in this engine")]
 
 use super::page::{HEADER_WORDS, Page};
+use crate::engine::MAX_VALUE_BYTES;
 use crate::memory::latch::{Version, VersionLatch};
 use crate::memory::prefetch;
 use crate::memory::slab::{Block, Slab};
@@ -34,6 +35,9 @@ const NODE_STRIPE: usize = 0;
 const VALUE_STRIPE: usize = 1;
 const NEXT: usize = 2;
 const PREVIOUS: usize = 3;
+/// Bits of a value's length.
+const LARGE_LEN_MASK: u64 = (1 << 27) - 1;
+const _: () = assert!(MAX_VALUE_BYTES as u64 <= LARGE_LEN_MASK);
 
 /// Words of a node of at least so many, which a link can express: ten significant bits.
 pub(super) fn expressible(words: usize) -> usize {
@@ -254,9 +258,9 @@ impl Large {
         [self.address, self.len]
     }
 
-    /// As it was read from a page; perhaps torn.
+    /// As it was read from a page; perhaps torn, but never so long that a sum of lengths overflows.
     pub(super) const fn from_parts([address, len]: [u64; 2]) -> Self {
-        Self { address, len }
+        Self { address, len: len & LARGE_LEN_MASK }
     }
 
     /// Bytes of the value.
