@@ -210,6 +210,25 @@ impl<'g> Node<'g> {
     }
 }
 
+/// A node that nothing leads to yet, kept by whoever made it without being pinned: until it is published nobody can retire it,
+/// so it needs no guard to stay alive.
+#[derive(Debug)]
+pub(super) struct Unpublished(Link);
+
+impl Unpublished {
+    /// Keeps a node that was just allocated and that nothing leads to.
+    pub(super) const fn of(node: Node<'_>) -> Self {
+        Self(node.link)
+    }
+
+    /// The node, to be published, or to be retired, under this guard.
+    #[expect(clippy::expect_used, reason = "the link of a node names a block")]
+    pub(super) fn into_node(self, _guard: &Guard) -> Node<'_> {
+        // SAFETY: nothing leads to the node, so it was not retired; once it can be, the guard is pinned already.
+        unsafe { Node::at(self.0) }.expect("an allocated node")
+    }
+}
+
 /// The word that leads to the root.
 #[derive(Debug)]
 pub(super) struct Root(Word);
