@@ -8,7 +8,7 @@ use super::arena::Arena;
 use super::evacuation::Evacuation;
 use super::hasher::{KeyHash, KeyHasher};
 use super::options::{HashOptions, OPTIONS};
-use super::shard::{Common, Figures, InPlace, Latched, Shard};
+use super::shard::{Common, DEPTH_MOST, Figures, InPlace, Latched, Shard};
 use crate::chunk::Chunk;
 use crate::direct::{Direct, DirectSession};
 use crate::engine::{
@@ -64,6 +64,11 @@ impl Hash {
     /// # Errors
     /// [`Error::InvalidOption`] if an option is out of its range.
     pub fn new(options: HashOptions) -> Result<Self> {
+        Self::with_depth_most(options, DEPTH_MOST)
+    }
+
+    /// A table whose directory uses so many bits at most, a multiple of those of a node.
+    pub(super) fn with_depth_most(options: HashOptions, depth_most: u32) -> Result<Self> {
         options.check(NAME)?;
         let common = Common {
             name: NAME,
@@ -71,6 +76,7 @@ impl Hash {
             hasher: KeyHasher::new(options.seed),
             shard_bits: options.shards.trailing_zeros(),
             load_factor: options.load_factor,
+            depth_most,
         };
         let pin = epoch::pin();
         let shards = (0..options.shards).map(|number| Shard::new(number, &options, &common, &pin)).collect();
