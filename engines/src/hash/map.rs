@@ -30,7 +30,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     batch_atomic_visibility: true,
     ..Capabilities::IN_MEMORY_ORDERED
 };
-/// How often `compact` looks whether the epoch has passed, from when on it sleeps in between, and for how long.
+/// How often `compact` evacuates again what became sparse meanwhile; other threads may go on with that for ever.
+const EVACUATIONS_MOST: usize = 8;
+/// How often it looks whether the epoch has passed, from when on it sleeps in between, and for how long.
 const LOOKS_MOST: u32 = 200;
 const LOOKS_AWAKE: u32 = 32;
 const NAP: Duration = Duration::from_millis(1);
@@ -130,18 +132,30 @@ impl Hash {
         numbers.into_iter().filter_map(latch).collect()
     }
 
-    /// Waits until what was retired before is free, but not for ever: another thread may stay pinned.
-    fn let_the_epoch_pass(&self) {
+    /// Moves all records out of sparse pages. Whether there was one.
+    fn evacuate_all(&self) -> bool {
+        let mut any = false;
+        while self.evacuate_some(&epoch::pin()) {
+            any = true;
+            self.common.arena.flush_retired(&epoch::pin());
+        }
+        any
+    }
+
+    /// Waits until what was retired before is free, but not for ever: another thread may stay pinned. Whether it is.
+    fn let_the_epoch_pass(&self) -> bool {
+        self.common.arena.flush_retired(&epoch::pin());
         let passed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&passed);
         epoch::pin().defer(move || flag.store(true, Ordering::Relaxed));
         for look in 0..LOOKS_MOST {
             epoch::pin().flush();
             if passed.load(Ordering::Relaxed) {
-                return;
+                return true;
             }
             if look < LOOKS_AWAKE { thread::yield_now() } else { thread::sleep(NAP) }
         }
+        false
     }
 
     fn figures(&self) -> Figures {
@@ -335,10 +349,13 @@ impl Engine for Hash {
                 path = shard.latch(&self.common, &epoch::pin()).tighten(from);
             }
         }
-        while self.evacuate_some(&epoch::pin()) {
-            self.common.arena.flush_retired(&epoch::pin());
+        // Pages become sparse only when what was retired is free, by an evacuation too.
+        self.evacuate_all();
+        for _ in 0..EVACUATIONS_MOST {
+            if !self.let_the_epoch_pass() || !self.evacuate_all() {
+                return Ok(());
+            }
         }
-        self.common.arena.flush_retired(&epoch::pin());
         self.let_the_epoch_pass();
         Ok(())
     }
