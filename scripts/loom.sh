@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Explores every order of the steps of the latch, record and reclamation models under the model checker loom.
+# Explores every order of the steps of the latch, record, line and reclamation models under the model checker loom.
 # Usage: scripts/loom.sh [FILTER]      LOOM_MAX_PREEMPTIONS (3) bounds the search, LOOM_SECONDS (300) the time for it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

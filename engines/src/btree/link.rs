@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "addresses become references here and nowhere else in this engine")]
 
 use super::page::{HEADER_WORDS, Page};
+use crate::engine::MAX_VALUE_BYTES;
 use crate::memory::latch::{Version, VersionLatch};
 use crate::memory::prefetch;
 use crate::memory::slab::{Block, Slab};
@@ -34,6 +35,9 @@ const NODE_STRIPE: usize = 0;
 const VALUE_STRIPE: usize = 1;
 const NEXT: usize = 2;
 const PREVIOUS: usize = 3;
+/// Bits of a value's length.
+const LARGE_LEN_MASK: u64 = (1 << 27) - 1;
+const _: () = assert!(MAX_VALUE_BYTES as u64 <= LARGE_LEN_MASK);
 
 /// Words of a node of at least so many, which a link can express: ten significant bits.
 pub(super) fn expressible(words: usize) -> usize {
@@ -206,6 +210,25 @@ impl<'g> Node<'g> {
     }
 }
 
+/// A node that nothing leads to yet, kept by whoever made it without being pinned: until it is published nobody can retire it,
+/// so it needs no guard to stay alive.
+#[derive(Debug)]
+pub(super) struct Unpublished(Link);
+
+impl Unpublished {
+    /// Keeps a node that was just allocated and that nothing leads to.
+    pub(super) const fn of(node: Node<'_>) -> Self {
+        Self(node.link)
+    }
+
+    /// The node, to be published, or to be retired, under this guard.
+    #[expect(clippy::expect_used, reason = "the link of a node names a block")]
+    pub(super) fn into_node(self, _guard: &Guard) -> Node<'_> {
+        // SAFETY: nothing leads to the node, so it was not retired; once it can be, the guard is pinned already.
+        unsafe { Node::at(self.0) }.expect("an allocated node")
+    }
+}
+
 /// The word that leads to the root.
 #[derive(Debug)]
 pub(super) struct Root(Word);
@@ -254,9 +277,9 @@ impl Large {
         [self.address, self.len]
     }
 
-    /// As it was read from a page; perhaps torn.
+    /// As it was read from a page; perhaps torn, but never so long that a sum of lengths overflows.
     pub(super) const fn from_parts([address, len]: [u64; 2]) -> Self {
-        Self { address, len }
+        Self { address, len: len & LARGE_LEN_MASK }
     }
 
     /// Bytes of the value.

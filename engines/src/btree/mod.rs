@@ -166,8 +166,7 @@ impl Engine for BTree {
     /// Builds the tree from the leaves up, each node as full as it can be. What is not in ascending order, or comes into a
     /// tree that is not empty, is set record by record.
     fn bulk_load(&self, records: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<u64> {
-        let guard = epoch::pin();
-        let mut builder = self.is_empty().then(|| Builder::new(self, &guard));
+        let mut builder = self.is_empty().then(|| Builder::new(self));
         let mut loaded = 0;
         for (key, value) in records {
             if let Err(error) = CAPABILITIES.check_record(key, value) {

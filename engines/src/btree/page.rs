@@ -17,7 +17,8 @@
 //!
 //! Lengths beyond 510 (key behind the prefix) or 2,046 (value) do not fit a slot: such a key has its length in a word of the
 //! heap before it, such a value lies in a block of its own, named by two words. Offsets count units of a word, in blocks of
-//! more than 32 KiB of as many words as it takes to number them with 12 bits.
+//! more than 32 KiB of as many words as it takes to number them with 12 bits. A short key with an empty value has a record of no
+//! words, whose offset says nothing.
 //!
 //! # Thread safety / Invariants
 //! All words are atomics, read and written relaxed. Only the holder of the node's latch changes words 1 and 4 onwards. A
@@ -334,8 +335,11 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// A record of no words may lie at the very end of the heap, which 12 bits do not number in blocks of 2^12 units; as there is
+    /// nothing of it to be found, any offset within the block will do.
     fn encode_slot(&self, at: usize, suffix_len: usize, code: usize) -> u32 {
-        ((at >> self.shift()) | suffix_len.min(LONG_KEY) << OFFSET_BITS | code << (OFFSET_BITS + 9)) as u32
+        let unit = (at >> self.shift()).min(OFFSET_MASK as usize);
+        (unit | suffix_len.min(LONG_KEY) << OFFSET_BITS | code << (OFFSET_BITS + 9)) as u32
     }
 
     /// Where the record of an entry lies.

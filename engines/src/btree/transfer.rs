@@ -111,7 +111,11 @@ impl<'g> Reshape<'_, 'g> {
         let mut longer = if common < page.prefix_len() { given.len() + 1 } else { 0 };
         longer +=
             other.map_or(0, |node| if common < node.page().prefix_len() { node.page().len() } else { 0 });
-        let kept_words = page.used_words() - words + if goes { 0 } else { added };
+        // In `words` each entry has two words of the front, which is up to half a word too much: right for a leaf that gets
+        // entries, but what is kept must not be reckoned too small. It could even be less than nothing. As the leaf is latched,
+        // the sums of its entries are parts of what it uses.
+        let gone_words = page.front_words(count) - page.front_words(kept.len()) + (words - 2 * moved);
+        let kept_words = page.used_words() - gone_words + if goes { 0 } else { added };
         let given_words = other_words + words + longer + if goes { added } else { 0 };
         if moved == 0 || kept_words > most || given_words > most {
             return false;

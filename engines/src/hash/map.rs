@@ -8,7 +8,7 @@ use super::arena::Arena;
 use super::evacuation::Evacuation;
 use super::hasher::{KeyHash, KeyHasher};
 use super::options::{HashOptions, OPTIONS};
-use super::shard::{Common, Figures, InPlace, Latched, Shard};
+use super::shard::{Common, DEPTH_MOST, Figures, InPlace, Latched, Shard};
 use crate::chunk::Chunk;
 use crate::direct::{Direct, DirectSession};
 use crate::engine::{
@@ -30,7 +30,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     batch_atomic_visibility: true,
     ..Capabilities::IN_MEMORY_ORDERED
 };
-/// How often `compact` looks whether the epoch has passed, from when on it sleeps in between, and for how long.
+/// How often `compact` evacuates again what became sparse meanwhile; other threads may go on with that for ever.
+const EVACUATIONS_MOST: usize = 8;
+/// How often it looks whether the epoch has passed, from when on it sleeps in between, and for how long.
 const LOOKS_MOST: u32 = 200;
 const LOOKS_AWAKE: u32 = 32;
 const NAP: Duration = Duration::from_millis(1);
@@ -64,6 +66,11 @@ impl Hash {
     /// # Errors
     /// [`Error::InvalidOption`] if an option is out of its range.
     pub fn new(options: HashOptions) -> Result<Self> {
+        Self::with_depth_most(options, DEPTH_MOST)
+    }
+
+    /// A table whose directory uses so many bits at most, a multiple of those of a node.
+    pub(super) fn with_depth_most(options: HashOptions, depth_most: u32) -> Result<Self> {
         options.check(NAME)?;
         let common = Common {
             name: NAME,
@@ -71,6 +78,7 @@ impl Hash {
             hasher: KeyHasher::new(options.seed),
             shard_bits: options.shards.trailing_zeros(),
             load_factor: options.load_factor,
+            depth_most,
         };
         let pin = epoch::pin();
         let shards = (0..options.shards).map(|number| Shard::new(number, &options, &common, &pin)).collect();
@@ -124,18 +132,30 @@ impl Hash {
         numbers.into_iter().filter_map(latch).collect()
     }
 
-    /// Waits until what was retired before is free, but not for ever: another thread may stay pinned.
-    fn let_the_epoch_pass(&self) {
+    /// Moves all records out of sparse pages. Whether there was one.
+    fn evacuate_all(&self) -> bool {
+        let mut any = false;
+        while self.evacuate_some(&epoch::pin()) {
+            any = true;
+            self.common.arena.flush_retired(&epoch::pin());
+        }
+        any
+    }
+
+    /// Waits until what was retired before is free, but not for ever: another thread may stay pinned. Whether it is.
+    fn let_the_epoch_pass(&self) -> bool {
+        self.common.arena.flush_retired(&epoch::pin());
         let passed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&passed);
         epoch::pin().defer(move || flag.store(true, Ordering::Relaxed));
         for look in 0..LOOKS_MOST {
             epoch::pin().flush();
             if passed.load(Ordering::Relaxed) {
-                return;
+                return true;
             }
             if look < LOOKS_AWAKE { thread::yield_now() } else { thread::sleep(NAP) }
         }
+        false
     }
 
     fn figures(&self) -> Figures {
@@ -329,10 +349,13 @@ impl Engine for Hash {
                 path = shard.latch(&self.common, &epoch::pin()).tighten(from);
             }
         }
-        while self.evacuate_some(&epoch::pin()) {
-            self.common.arena.flush_retired(&epoch::pin());
+        // Pages become sparse only when what was retired is free, by an evacuation too.
+        self.evacuate_all();
+        for _ in 0..EVACUATIONS_MOST {
+            if !self.let_the_epoch_pass() || !self.evacuate_all() {
+                return Ok(());
+            }
         }
-        self.common.arena.flush_retired(&epoch::pin());
         self.let_the_epoch_pass();
         Ok(())
     }

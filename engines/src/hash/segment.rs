@@ -6,8 +6,14 @@
 //! - Entries never move within a segment. So a search among writes needs no version: what it does not find was not
 //!   there at some moment between its begin and its end.
 //!
-//! Thread safety: any number of searches beside one writer, who holds the latch of the shard. A record's slot is filled
-//! before its control byte is; lines count a record before it comes and until it is gone.
+//! Thread safety: any number of searches beside one writer, who holds the latch of the shard. A record is there from when its slot
+//! is filled, which comes last: the lines that it is led past count it before, and its control byte is stored before. So
+//! whoever looks at the slot before that misses what is not there yet; and where one search found the record, every later one finds
+//! what leads to it. (The other order would not do: a search that holds the control word of a record which left the slot
+//! meanwhile, with the same fingerprint, would find the new one, and the next search would miss it.) A record goes the other way: its
+//! control byte is cleared, then its slot, and the lines count it until then. A search with the old control word may
+//! still find it; it began before the record went. What it finds in a slot is one record, whole, whichever the control word was
+//! read for: tag and key decide.
 
 use super::arena::{Entry, FAR, Line, Slot, Target};
 use super::control::{self, SLOTS, SlotSet};
@@ -185,10 +191,10 @@ impl<'g> Segment<'g> {
         for (_, passed) in self.from(home).take(distance) {
             passed.store(control::overflowed(passed.load()));
         }
+        line.store(control::with(line.load(), index, fingerprint));
         if let Some(word) = line.slots.get(index) {
             word.store(Some(slot.at_distance(distance)));
         }
-        line.store(control::with(line.load(), index, fingerprint));
         true
     }
 

@@ -17,6 +17,7 @@
 )]
 
 use super::arena::{Arena, Entry, LINE_BYTES, LINES_MOST, NODE_BITS, NODE_BYTES, Root, Slot};
+use super::control::SLOTS;
 use super::directory::{Place, place_of, segment_of};
 use super::hasher::{KeyHash, KeyHasher, TAG_BITS, tag};
 use super::options::HashOptions;
@@ -35,7 +36,7 @@ pub const ENTRIES_MOVED_MOST: usize = 1024;
 /// Lines of the largest segments that are still split.
 const LINES_SPLIT_MOST: usize = 128;
 /// Bits of the path that the directory uses at most; segments whose keys share more become longer instead.
-const DEPTH_MOST: u32 = 30;
+pub(super) const DEPTH_MOST: u32 = 30;
 const _: () = assert!(DEPTH_MOST.is_multiple_of(NODE_BITS));
 
 /// What all shards share.
@@ -46,6 +47,8 @@ pub(super) struct Common {
     pub(super) hasher: KeyHasher,
     pub(super) shard_bits: u32,
     pub(super) load_factor: f64,
+    /// [`DEPTH_MOST`], or less in tests, which need not look for keys with so many equal bits then.
+    pub(super) depth_most: u32,
 }
 
 /// How large the segments of a shard are.
@@ -121,9 +124,9 @@ impl Common {
         Wanted { hash, tag: tag(hash.path(self.shard_bits)) }
     }
 
-    /// Records that a segment of so many lines holds before it grows.
-    fn limit(&self, segment: Segment<'_>) -> u64 {
-        ((segment.slots() as f64 * self.load_factor) as u64).max(1)
+    /// Records that a segment of so many lines holds before it grows: fewer than it has slots.
+    fn limit(&self, lines: usize) -> u64 {
+        (((lines * SLOTS) as f64 * self.load_factor) as u64).max(1)
     }
 }
 
@@ -136,9 +139,9 @@ impl Shape {
         // The slab's classes are coarser; half a step less, because it rounds up.
         let lines = Arena::lines_served(((lines * 0.96).round() as usize).clamp(1, LINES_SPLIT_MOST));
         let share = options.buckets.div_ceil(options.shards);
-        let slots = lines * super::control::SLOTS;
+        let slots = lines * SLOTS;
         if share <= slots {
-            let least = Arena::lines_served(share.div_ceil(super::control::SLOTS)).min(lines);
+            let least = Arena::lines_served(share.div_ceil(SLOTS)).min(lines);
             return Self { lines, lines_least: least, depth_least: 0 };
         }
         let depth = share.div_ceil(slots).next_power_of_two().trailing_zeros();
@@ -396,7 +399,7 @@ impl<'g> Latched<'_, 'g> {
     /// The place of a hash, grown if it is full.
     fn with_room(&mut self, place: Place<'g>, hash: KeyHash) -> Result<Place<'g>> {
         let mut place = place;
-        if place.count() < self.common.limit(place.segment) {
+        if place.count() < self.common.limit(place.segment.lines()) {
             return Ok(place);
         }
         loop {
@@ -414,7 +417,7 @@ impl<'g> Latched<'_, 'g> {
         let lines = place.segment.lines();
         if lines < self.shard.shape.lines {
             self.resize(place, Arena::lines_served(lines * 2).min(self.shard.shape.lines));
-        } else if place.depth() < DEPTH_MOST {
+        } else if place.depth() < self.common.depth_most {
             self.split(place);
         } else if lines < LINES_MOST {
             self.resize(place, (lines * 2).min(LINES_MOST));
@@ -424,22 +427,28 @@ impl<'g> Latched<'_, 'g> {
         true
     }
 
-    /// After deletes: joins the segment with its buddy when both fill no more than `most.0 / most.1` of one, or makes it
-    /// shorter when it is the only one. Whether it did.
+    /// After deletes: joins the segment with its buddy, or makes it shorter when it is the only one or longer than the others,
+    /// if what comes of it has no more than `part / whole` of the records that it may have. Whether it did.
+    ///
+    /// What counts is the size of the new segment, not that of the old one, which may be longer than the others.
     fn shrink(&mut self, place: &Place<'g>, part: u64, whole: u64) -> bool {
         let shape = self.shard.shape;
         let (count, lines) = (place.count(), place.segment.lines());
-        let limit = self.common.limit(place.segment);
+        let takes = |lines, records: u64| records * whole <= self.common.limit(lines) * part;
         if place.depth() > shape.depth_least
             && let Some((first, entry, buddy_count)) = place.buddy()
-            && (count + buddy_count) * whole <= limit * part
+            && takes(shape.lines, count + buddy_count)
         {
             self.merge(place, first, entry, count + buddy_count);
             return true;
         }
         let least = if place.depth() == 0 { shape.lines_least } else { shape.lines };
-        if lines > least && count * 2 * whole <= limit * part {
-            self.resize(place, Arena::lines_served(lines.div_ceil(2)).clamp(least, lines - 1));
+        if lines <= least {
+            return false;
+        }
+        let shorter = Arena::lines_served(lines.div_ceil(2)).clamp(least, lines - 1);
+        if takes(shorter, count) {
+            self.resize(place, shorter);
             return true;
         }
         false

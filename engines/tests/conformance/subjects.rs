@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Random cases that each engine is put to, over all its subjects together.
 const CASES: u32 = 2_400;
 
-/// Every engine that stores data, own ones and peers: in each durability class it offers, with its default options and
-/// with its least ones.
+/// Every engine that stores data, own ones and peers: in each durability class it offers, with its default options, with
+/// its least ones, and with its greatest sizes.
 pub fn subjects() -> Vec<Subject> {
     let stores = |entry: &&'static Entry| entry.kind != Kind::Instrument;
     registry::entries().filter(stores).flat_map(subjects_of).collect()
@@ -44,7 +44,8 @@ fn subjects_of(entry: &'static Entry) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for class in entry.capabilities.durability {
         subjects.push(subject(entry, Value::Null, *class));
-        subjects.extend(least_options(entry).into_iter().map(|options| subject(entry, options, *class)));
+        let others = least_options(entry).into_iter().chain(greatest_sizes(entry));
+        subjects.extend(others.map(|options| subject(entry, options, *class)));
     }
     let cases = CASES / u32::try_from(subjects.len()).unwrap_or(u32::MAX).max(1);
     subjects.into_iter().map(|subject| subject.with_cases(cases)).collect()
@@ -80,6 +81,19 @@ fn least(option: &OptionDoc, default: &Value) -> Option<Value> {
     };
     assert!(parsed.is_some(), "option {}: no least value in the range '{}'", option.name, option.range);
     parsed
+}
+
+/// Every option that is a size, at the greatest of its range, where what numbers the parts of a node or segment is used up.
+fn greatest_sizes(entry: &Entry) -> Option<Value> {
+    let greatest = |option: &OptionDoc| {
+        let default: Value = serde_json::from_str(option.default).expect("a default is JSON");
+        let (_, behind) = option.range.split_once('–')?;
+        let greatest = behind.split([' ', ',']).next()?.to_owned();
+        let is_size = default.is_string() && greatest.parse::<ByteSize>().is_ok();
+        (is_size && !option.name.contains("limit")).then(|| (option.name.to_owned(), json!(greatest)))
+    };
+    let sizes: Map<String, Value> = entry.options.iter().filter_map(greatest).collect();
+    (!sizes.is_empty()).then_some(Value::Object(sizes))
 }
 
 fn subject(entry: &'static Entry, options: Value, durability: Durability) -> Subject {

@@ -22,8 +22,10 @@ impl Page<'_> {
             let at = (self.slot(index) as usize & OFFSET_MASK as usize) << self.shift();
             let own = record.words().div_ceil(1 << self.shift());
             units += own;
-            extents.push((at, at + (own << self.shift())));
-            if at < heap << self.shift() || self.value_slice(&record).is_none() {
+            if own > 0 {
+                extents.push((at, at + (own << self.shift())));
+            }
+            if (own > 0 && at < heap << self.shift()) || self.value_slice(&record).is_none() {
                 return Err(format!("record {index} lies outside of the heap"));
             }
             if record.suffix_len < HEAD_BYTES && self.head(index) << (record.suffix_len * 8) != 0 {

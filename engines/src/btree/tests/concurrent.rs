@@ -277,3 +277,37 @@ fn readers_see_whole_values_while_the_shape_changes() {
         }
     });
 }
+
+#[test]
+fn leaves_that_change_while_they_are_counted_are_counted_once() {
+    within(LIMIT, "leaves that change while they are counted are counted once", || {
+        let tree = with_size(512);
+        let key = |n: u32| n.to_be_bytes();
+        (0..400).for_each(|n| tree.set(&key(n), &[0; 30]).unwrap());
+        let leaves = detail(&tree, "leaves");
+        let (counting, written) = (AtomicU64::new(1), AtomicU64::new(0));
+        scope(|threads| {
+            for thread in 0..THREADS {
+                let (tree, counting, written) = (&tree, &counting, &written);
+                threads.spawn(move || {
+                    // Values of one length, so that no shape changes.
+                    for n in (0..400).cycle() {
+                        tree.set(&key(n), &[thread as u8; 30]).unwrap();
+                        written.fetch_add(1, Relaxed);
+                        if counting.load(Relaxed) == 0 {
+                            break;
+                        }
+                    }
+                });
+            }
+            let (tree, counting, written) = (&tree, &counting, &written);
+            threads.spawn(move || {
+                let _counting = Running(counting);
+                // However the threads are run, many leaves have changed meanwhile.
+                for _ in (0..).take_while(|counts| *counts < 300 || written.load(Relaxed) < 1_000_000) {
+                    assert_eq!(detail(tree, "leaves"), leaves);
+                }
+            });
+        });
+    });
+}

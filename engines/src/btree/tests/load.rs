@@ -1,6 +1,7 @@
 //! Bulk load and batches.
 
 use super::*;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn load(tree: &BTree, records: &[(Vec<u8>, Vec<u8>)]) -> Result<u64> {
     tree.bulk_load(&mut records.iter().map(|(key, value)| (&key[..], &value[..])))
@@ -99,6 +100,53 @@ fn a_load_that_meets_a_writer_keeps_both() {
     let mut model: Model = records.iter().cloned().collect();
     model.insert(b"written meanwhile".to_vec(), b"1".to_vec());
     assert_same(&tree, &model);
+}
+
+/// Whether what is retired now is freed while this thread waits for it. Tests on other threads may keep the epoch for a while.
+fn epoch_passes() -> bool {
+    let passed = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&passed);
+    epoch::pin().defer(move || flag.store(true, Relaxed));
+    (0..1_000).any(|_| {
+        epoch::pin().flush();
+        std::thread::sleep(Duration::from_millis(1));
+        passed.load(Relaxed)
+    })
+}
+
+#[test]
+fn a_load_does_not_keep_the_epoch_from_passing() {
+    within(LIMIT, "a load does not keep the epoch from passing", || {
+        // Leaves are cut from time to time in a tree that is empty; records are set one by one in one that is not, or from
+        // the first one on that does not ascend.
+        for (written_before, descends) in [(false, false), (true, false), (false, true)] {
+            let tree = with_size(4096);
+            if written_before {
+                tree.set(b"written before", b"1").unwrap();
+            }
+            let mut records = sorted(3_000, 1_000);
+            if descends {
+                records.swap(1_000, 2_000);
+            }
+            let mut looks = 0;
+            let mut next = 0;
+            let mut source = std::iter::from_fn(|| {
+                if [1, 1_500, 2_999].contains(&next) {
+                    assert!(epoch_passes(), "nothing is freed while record {next} comes");
+                    looks += 1;
+                }
+                next += 1;
+                records.get(next - 1).map(|(key, value)| (&key[..], &value[..]))
+            });
+            assert_eq!(tree.bulk_load(&mut source).unwrap(), 3_000);
+            assert_eq!(looks, 3);
+            let mut model: Model = records.iter().cloned().collect();
+            if written_before {
+                model.insert(b"written before".to_vec(), b"1".to_vec());
+            }
+            assert_same(&tree, &model);
+        }
+    });
 }
 
 #[test]

@@ -43,6 +43,9 @@ fn trees() -> Vec<(&'static str, BTree)> {
         ("order 100", with_order(100)),
         ("512 B", with_size(512)),
         ("default", BTree::new(&BTreeOptions::default()).unwrap()),
+        // As many words as offsets of 12 bits number, and twice as many.
+        ("32 KiB", with_size(32 << 10)),
+        ("64 KiB", with_size(64 << 10)),
     ]
 }
 

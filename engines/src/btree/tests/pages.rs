@@ -1,7 +1,9 @@
 //! Single pages: against a sorted vector, and as garbage that a reader may see.
 
 use super::*;
+use crate::btree::link::Large;
 use crate::btree::page::{Found, Page, Value};
+use crate::engine::MAX_VALUE_BYTES;
 use crate::memory::words::{self, Word};
 use crate::sync::Ordering::Relaxed;
 
@@ -110,6 +112,19 @@ fn prefixes_change_without_a_look_at_the_keys() {
     }
 }
 
+/// A reader that sums up lengths must not overflow, whatever it reads where the length of a value should stand.
+#[test]
+fn a_torn_length_is_no_longer_than_a_value_can_be() {
+    let words = blank();
+    let large = Large::from_parts([8, 5_000]);
+    let key = &b"key"[..];
+    Page::build(&words, 0, b"", [(key, Value::Large(large))].into_iter());
+    assert_eq!(Page::of(&words).live_bytes(0), key.len() + 5_000);
+    words[PAGE_WORDS - 2..].iter().for_each(|word| word.store(u64::MAX, Relaxed));
+    let torn = Page::of(&words).live_bytes(0);
+    assert!(torn <= key.len() + 2 * MAX_VALUE_BYTES, "{torn}");
+}
+
 /// What an optimistic reader may see while a writer is at work is any words. It must neither panic nor loop.
 #[test]
 fn garbage_is_read_without_harm() {
@@ -131,7 +146,7 @@ fn garbage_is_read_without_harm() {
                 let record = page.record(index);
                 let _ = (page.value(&record), page.child_word(index), page.record_pointer(index));
                 let _ = page.copy_key(index, &record, &mut out);
-                let _ = page.append_key(index, &mut Vec::new());
+                let _ = (page.append_key(index, &mut Vec::new()), page.live_bytes(index));
             }
         }
     });

@@ -114,6 +114,34 @@ fn splits_and_merges_do_not_alternate() {
     });
 }
 
+/// Short keys without values have a share of the front only, long records take room in the heap: what a split leaves on either
+/// side has to be reckoned of both.
+#[test]
+fn a_split_leaves_room_for_long_records_among_short_keys() {
+    within(LIMIT, "a split leaves room for long records among short keys", || {
+        let key = |n: u32, more: usize| [&n.to_be_bytes()[..], &vec![b'k'; more]].concat();
+        // A leaf of short keys, with a long one or without, and the long record that it has no room for.
+        for (shorts, long) in [(330, None), (332, None), (336, None), (99, Some(1_400)), (120, Some(1_200))] {
+            for more in (0..1_600).step_by(40) {
+                for at in [2, 3, shorts / 2, shorts - 2, shorts - 1] {
+                    let tree = with_size(4096);
+                    let mut model = Model::new();
+                    for n in 1..=shorts {
+                        model.insert(key(n * 2, 0), Vec::new());
+                    }
+                    if let Some(long) = long {
+                        model.insert(key(2, long), vec![1; 1_000]);
+                    }
+                    model.iter().for_each(|(key, value)| tree.set(key, value).unwrap());
+                    tree.set(&key(at * 2 + 1, more), &[2; 1_000]).unwrap();
+                    model.insert(key(at * 2 + 1, more), vec![2; 1_000]);
+                    assert_same(&tree, &model);
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn a_branch_that_loses_its_prefix_is_split() {
     within(LIMIT, "a branch that loses its prefix is split", || {

@@ -1,6 +1,7 @@
 //! Memory follows what is stored: bytes a record, after overwriting with other sizes, after deleting all.
 
 use super::*;
+use std::sync::Barrier;
 
 fn random_key(n: u64) -> [u8; 24] {
     let mut key = [b'k'; 24];
@@ -71,5 +72,45 @@ fn compact_gives_back_what_shorter_values_left() {
         assert!(gained > u64::from(count) * 20, "{gained}");
         table.validate().expect("invariants hold");
         assert!(records(&table).values().all(|value| value == &[2; 170]));
+    });
+}
+
+/// Deletes free nothing while a reader is pinned, so that all pages look full until the epoch passes within `compact`.
+#[test]
+fn compact_evacuates_what_becomes_sparse_only_when_readers_are_gone() {
+    within(LIMIT, "compact evacuates again", || {
+        let left = || {
+            let table = open(1, 0.75, 1, 64);
+            let count = 40_000_u32;
+            (0..count).for_each(|n| table.set(&n.to_be_bytes(), &[1; 200]).expect("no error"));
+            let before = table.stats().memory_bytes;
+            let (pinned, compacting) = (Barrier::new(2), Barrier::new(2));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _reader = crossbeam::epoch::pin();
+                    pinned.wait();
+                    compacting.wait();
+                    std::thread::sleep(Duration::from_millis(30));
+                });
+                pinned.wait();
+                for n in (0..count).filter(|n| n % 20 != 0) {
+                    assert_eq!(table.delete(&n.to_be_bytes()).expect("no error"), Existence::Present);
+                }
+                compacting.wait();
+                table.compact().expect("no error");
+            });
+            table.validate().expect("invariants hold");
+            assert_eq!(table.stats().records, u64::from(count / 20));
+            table.stats().memory_bytes as f64 / before as f64
+        };
+        // Readers in tests on other threads may keep the epoch for longer than `compact` waits.
+        let mut least = f64::INFINITY;
+        assert!(
+            (0..10).any(|_| {
+                least = least.min(left());
+                least < 0.15
+            }),
+            "{least} of the memory is left"
+        );
     });
 }

@@ -359,3 +359,40 @@ fn keys_of_one_hash_prefix_do_not_end_it() {
         assert_eq!(detail(&table, "segments"), 1.0);
     });
 }
+
+#[test]
+fn segments_longer_than_others_are_joined_when_one_of_the_usual_length_takes_all() {
+    within(LIMIT, "long segments are joined", || {
+        for load_factor in [0.1, 0.5, 0.9] {
+            // The directory ends at six bits, so that keys which share them make segments longer.
+            let options = HashOptions { buckets: 1, load_factor, shards: 1, segment_lines: 1, seed: Some(1) };
+            let table = Hash::with_depth_most(options, 6).expect("in range");
+            let hasher = KeyHasher::new(Some(1));
+            let alike: Vec<_> = (0..100_000_u32)
+                .map(u32::to_be_bytes)
+                .filter(|key| hasher.hash(key).path(0) >> 59 == 0)
+                .take(600)
+                .collect();
+            let mut model = Model::new();
+            for key in &alike {
+                table.set(key, key).expect("no error");
+                model.insert(key.to_vec(), key.to_vec());
+            }
+            assert_equal(&table, &model);
+            assert!(detail(&table, "resizes") > 6.0, "segments grow beyond the usual length");
+            for (n, key) in alike.iter().enumerate() {
+                assert_eq!(table.delete(key).expect("no error"), Existence::Present);
+                model.remove(&key[..]);
+                if n % 50 == 49 {
+                    table.compact().expect("no error");
+                }
+                if n % 10 == 9 || n > 550 {
+                    assert_equal(&table, &model);
+                }
+            }
+            assert!(detail(&table, "merges") > 0.0);
+            assert_eq!(detail(&table, "segments"), 1.0);
+            assert_eq!(detail(&table, "buckets"), 7.0);
+        }
+    });
+}

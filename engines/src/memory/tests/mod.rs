@@ -2,6 +2,7 @@
 //! by the rules of the language's memory model. `scripts/loom.sh` runs them, with a bound on preemptions and on time.
 
 mod latch;
+mod line;
 mod reclamation;
 mod record;
 
