@@ -12,6 +12,7 @@ use super::chain::Hidden;
 use super::lanes::{Change, Inside, Lanes, lane};
 use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
 use super::options::MemtableOptions;
+use super::pause::pause;
 use super::reach::Blocks;
 use super::record::{self, PENDING, Record, UNSTAMPED};
 use super::sequence::Clock;
@@ -228,6 +229,7 @@ impl Memtable {
                 None => record::create(&self.records, lane, key, value, stamp, hides),
             };
             let entry = entry(fingerprint, new.address());
+            pause();
             let linked =
                 if held == 0 { Leaf::append(word, entry) } else { Leaf::exchange(word, held, entry) };
             if linked {
@@ -277,6 +279,7 @@ impl Memtable {
         let mut change = Change::default();
         if let Ok(written) = &result {
             change = Self::change_of(written, guard);
+            pause();
             if let Some((record, over)) = written.record
                 && let Some(sequence) = self.clock.stamp(&record, guard)
             {
@@ -322,6 +325,7 @@ impl Memtable {
         loop {
             // Before the stamp: what a batch hides is there as long as the batch is not.
             let older = record.older_address();
+            pause();
             match self.clock.stamp(&record, guard) {
                 Some(number) if sequence.is_none_or(|sequence| number <= sequence) => {
                     return Some((record, number));

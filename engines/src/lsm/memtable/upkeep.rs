@@ -8,6 +8,7 @@
 use super::chain::Hidden;
 use super::lanes::{Change, lane};
 use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
+use super::pause::pause;
 use super::record::{self, PENDING, UNSTAMPED};
 use super::table::Memtable;
 use super::tree::{Node, node};
@@ -105,6 +106,7 @@ impl Memtable {
             return false;
         }
         let copy = record::create(&self.records, lane, key, newest.value(), stamp, 0);
+        pause();
         if !Leaf::exchange(word, held, entry(fingerprint, copy.address())) {
             self.records.discard(copy);
             return false;
