@@ -29,6 +29,7 @@
 )]
 
 mod class;
+mod drain;
 mod reclaim;
 
 use crate::memory::huge;
@@ -62,8 +63,6 @@ const PARCEL_WORDS: usize = 8 << 10;
 /// …or so large a part of the live blocks, one in so many, so that the last blocks of a structure which is emptied do not keep
 /// its pages.
 const PARCEL_SHARE: usize = 16;
-/// Pages looked at, at most, to find a sparse one.
-const PAGES_LOOKED_AT: usize = 16;
 
 const CLASSES: usize = 71;
 
@@ -495,96 +494,6 @@ impl Slab {
     /// Bytes of memory held: pages that serve a class and large blocks, used or not.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.held_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whether some class has so many free blocks that moving those in use would give pages back. One relaxed load.
-    #[inline]
-    pub(crate) fn is_sparse(&self) -> bool {
-        self.sparse.load(Ordering::Relaxed) != 0
-    }
-
-    /// Chooses a sparse page, which hands out nothing from now on, and appends the blocks of it that are not free,
-    /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
-    /// back when the last one is freed. Returns whether there was such a page.
-    ///
-    /// As long as the guard lives, the blocks stay where they are and become nobody else's, so that all their words may
-    /// be looked at that their users have written: the first always. One that is freed meanwhile has [`FREE`] in its first word.
-    /// One that was just allocated has zero there, or is being written: the caller finds a block in its structure, by what it
-    /// holds, before it moves it.
-    pub(crate) fn sparse_page(self: &Arc<Self>, guard: &Guard, blocks: &mut Vec<Block>) -> bool {
-        let Some(page) = self.drain_page(blocks) else { return false };
-        let slab = Arc::downgrade(self);
-        let page = page.expose_provenance();
-        guard.defer(move || {
-            if let Some(slab) = slab.upgrade() {
-                // SAFETY: the page was held by `drain_page` for this, and only this lets it go.
-                unsafe { slab.let_page_go(ptr::with_exposed_provenance_mut(page)) };
-            }
-        });
-        true
-    }
-
-    /// # Safety
-    /// [`Slab::drain_page`] gave the page, and this is called once for that.
-    unsafe fn let_page_go(&self, page: *mut Page) {
-        // SAFETY: a page that is held is in use, so that it lies in a live region and `owner` is constant.
-        let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
-        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
-            let _stripe = shelf.stripe.lock();
-            // SAFETY: its stripe is held, it is in no list, and with `used` at 0 no block of it is out.
-            unsafe {
-                (*page).used -= 1;
-                if (*page).used == 0 {
-                    self.give_page_back(page);
-                }
-            }
-        }
-    }
-
-    /// Makes a sparse page a draining one, holds it, and lists its blocks.
-    fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
-        let wanted = self.sparse.load(Ordering::Relaxed);
-        let shelf = self.shelves.get(wanted.trailing_zeros() as usize)?;
-        let mut stripe = shelf.stripe.lock();
-        for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
-            if !class.is_sparse() {
-                continue;
-            }
-            // SAFETY: the stripe is held, and the list consists of its pages.
-            unsafe {
-                let mut best = class.first;
-                for _ in 0..PAGES_LOOKED_AT {
-                    let page = class.first;
-                    if page.is_null() || class.first == class.last {
-                        break;
-                    }
-                    class.unlink(page);
-                    class.push_back(page);
-                    if (*page).used < (*best).used {
-                        best = page;
-                    }
-                }
-                if best.is_null() || (*best).used * 8 > (*best).blocks * 7 {
-                    continue;
-                }
-                class.unlink(best);
-                class.pages -= 1;
-                class.blocks -= u64::from((*best).blocks);
-                class.used -= u64::from((*best).used);
-                (*best).draining = true;
-                (*best).used += 1;
-                let start = page_blocks(best);
-                for index in 0..(*best).touched as usize {
-                    let word = start.byte_add(index * words as usize * WORD_BYTES);
-                    if (*word).load(Ordering::Relaxed) & FREE == 0 {
-                        blocks.push(Block(NonNull::new_unchecked(word)));
-                    }
-                }
-                return Some(best);
-            }
-        }
-        self.sparse.fetch_and(!(1 << wanted.trailing_zeros()), Ordering::Relaxed);
-        None
     }
 
     /// A page for a class.

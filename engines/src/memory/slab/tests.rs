@@ -276,9 +276,9 @@ fn a_parcel_outlives_its_slab() {
 }
 
 /// Fills pages with blocks of a class and frees all but every `keep`-th.
-fn thin_out(slab: &Slab, words: usize, pages: usize, keep: usize) -> Vec<Out> {
+fn thin_out(slab: &Slab, stripe: usize, words: usize, pages: usize, keep: usize) -> Vec<Out> {
     let count = pages * PAGE_BYTES / WORD_BYTES / words;
-    let out: Vec<_> = (0..count as u64).map(|mark| Out::new(slab, 0, words, mark)).collect();
+    let out: Vec<_> = (0..count as u64).map(|mark| Out::new(slab, stripe, words, mark)).collect();
     let (kept, freed): (Vec<_>, Vec<_>) = out.into_iter().enumerate().partition(|(n, _)| n % keep == 0);
     freed.into_iter().for_each(|(_, one)| one.free(slab));
     kept.into_iter().map(|(_, one)| one).collect()
@@ -297,7 +297,7 @@ fn sparse_pages_are_emptied_and_given_back() {
 fn empty_sparse_pages(words: usize, pages: usize) {
     let slab = Slab::new();
     assert!(!slab.is_sparse() && !slab.sparse_page(&epoch::pin(), &mut Vec::new()));
-    let mut out = thin_out(&slab, words, pages, 4);
+    let mut out = thin_out(&slab, 0, words, pages, 4);
     assert!(slab.is_sparse());
     let full = slab.held_bytes();
     let mut blocks = Vec::new();
@@ -326,7 +326,7 @@ fn a_listed_page_stays_while_it_is_looked_at() {
     within(LIMIT, "listed pages", || {
         let words = 512;
         let slab = Slab::new();
-        let out = thin_out(&slab, words, if cfg!(miri) { 5 } else { 70 }, 4);
+        let out = thin_out(&slab, 0, words, if cfg!(miri) { 5 } else { 70 }, 4);
         let guard = epoch::pin();
         let mut blocks = Vec::new();
         assert!(slab.sparse_page(&guard, &mut blocks) && !blocks.is_empty());
@@ -354,7 +354,7 @@ fn a_listed_page_stays_while_it_is_looked_at() {
 fn a_page_that_cannot_be_emptied_is_listed_once() {
     within(LIMIT, "stuck pages", || {
         let slab = Slab::new();
-        let out = thin_out(&slab, 512, 6, 4);
+        let out = thin_out(&slab, 0, 512, 6, 4);
         let (mut blocks, mut times) = (Vec::new(), 0);
         while slab.sparse_page(&epoch::pin(), &mut blocks) {
             times += 1;
@@ -362,6 +362,25 @@ fn a_page_that_cannot_be_emptied_is_listed_once() {
         assert!((1..=6).contains(&times), "listed {times} times");
         assert_eq!(blocks.iter().collect::<HashSet<_>>().len(), blocks.len(), "a block is listed twice");
         out.into_iter().for_each(|one| one.free(&slab));
+        pass_epochs(&slab, || slab.held_bytes() == 0);
+    });
+}
+
+/// A stripe that has become dense since it was found sparse does not keep others from being emptied.
+#[test]
+fn every_sparse_stripe_is_looked_at() {
+    within(LIMIT, "sparse stripes", || {
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, 512, 6, 4);
+        let room = 6 * PAGE_BYTES / WORD_BYTES / 512 - out.len();
+        out.extend((0..room as u64).map(|mark| Out::new(&slab, 0, 512, mark)));
+        let sparse = thin_out(&slab, 3, 512, 6, 4);
+        assert_eq!(slab.sparse.load(Ordering::Relaxed), 1 << 0 | 1 << 3);
+        let mut blocks = Vec::new();
+        assert!(slab.sparse_page(&epoch::pin(), &mut blocks), "one look is enough");
+        assert!(blocks.iter().all(|block| sparse.iter().any(|out| out.block == *block)));
+        assert_eq!(slab.sparse.load(Ordering::Relaxed), 1 << 3);
+        out.into_iter().chain(sparse).for_each(|one| one.free(&slab));
         pass_epochs(&slab, || slab.held_bytes() == 0);
     });
 }
