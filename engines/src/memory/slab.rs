@@ -14,8 +14,7 @@
 //!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
 //! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
 //! - The first word of a block that is out was stored by [`Slab::allocate`] or by its user, so that it may always be read.
-//! - A draining page is in no list and not in the account of its class. It is held once more by who drains it, until all who
-//!   are pinned then have been unpinned, so that it is not given back, nor its region, while they look at its blocks.
+//! - How a page stands with its class, whether it is in the class's list and account, is said in `drain`.
 //! - A retired block is freed when every thread that was pinned at that time has been unpinned since
 //!   (epoch-based reclamation by crossbeam; K. Fraser, *Practical lock-freedom*, 2004).
 //!
@@ -37,6 +36,7 @@ use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 use crossbeam::utils::CachePadded;
+use drain::{Draining, Standing};
 use parking_lot::Mutex;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashMap;
@@ -147,7 +147,7 @@ impl Block {
 struct Page {
     /// Class and stripe, readable at any time while a block of the page is out.
     owner: AtomicU32,
-    /// Blocks that are out, and one more while somebody looks for blocks to move.
+    /// Blocks that are out, and one more while the page is held.
     used: u32,
     /// Blocks that were ever out since the page got its class; those from here on were never touched.
     touched: u32,
@@ -159,8 +159,9 @@ struct Page {
     previous: *mut Page,
     next: *mut Page,
     listed: bool,
-    /// It is being emptied and hands out nothing.
-    draining: bool,
+    standing: Standing,
+    /// Blocks freed since it became [`Standing::Stuck`]; meaningless otherwise.
+    freed: u32,
 }
 
 #[repr(C)]
@@ -185,16 +186,17 @@ struct Class {
     first: *mut Page,
     /// Last page with room.
     last: *mut Page,
-    /// Pages of the class, without draining ones. So for the others.
+    /// The account: pages of the class that stand as [`Standing::Counted`],
     pages: u32,
-    /// Blocks of all its pages.
+    /// blocks of these pages,
     blocks: u64,
-    /// Blocks that are out.
+    /// and those of the blocks that are out.
     used: u64,
 }
 
 struct Stripe {
     classes: Box<[Class; CLASSES]>,
+    draining: Draining,
     retired: Vec<(Block, u32)>,
     retired_words: usize,
 }
@@ -269,7 +271,8 @@ impl Slab {
         Arc::new(Self {
             shelves: std::array::from_fn(|_| {
                 let classes = Box::new([class; CLASSES]);
-                let stripe = Mutex::new(Stripe { classes, retired: Vec::new(), retired_words: 0 });
+                let draining = Draining::default();
+                let stripe = Mutex::new(Stripe { classes, draining, retired: Vec::new(), retired_words: 0 });
                 CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0), retired: AtomicUsize::new(0) })
             }),
             regions: Mutex::new(Regions::new()),
@@ -318,8 +321,7 @@ impl Slab {
             let page = self.take_page(index, class_index);
             // SAFETY: the page is new, idle until now, and ours.
             unsafe {
-                class.pages += 1;
-                class.blocks += u64::from((*page).blocks);
+                class.count(page);
                 class.push_front(page);
             }
         }
@@ -340,9 +342,12 @@ impl Slab {
                 }
             };
             (*page).used += 1;
-            class.used += 1;
+            class.used += u64::from((*page).standing == Standing::Counted);
             if (*page).used == (*page).blocks {
                 class.unlink(page);
+                if (*page).standing == Standing::Stuck {
+                    class.count(page);
+                }
             }
             block.0.as_ref().store(0, Ordering::Relaxed);
             block
@@ -399,19 +404,24 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
-            if (*page).draining {
-                if (*page).used == 0 {
-                    self.give_page_back(page);
+            match (*page).standing {
+                Standing::Counted => class.used -= 1,
+                Standing::Stuck => class.freed_of_stuck(page),
+                Standing::Draining => {
+                    if (*page).used == 0 {
+                        stripe.draining.forget(page);
+                        self.give_page_back(page);
+                    }
+                    return;
                 }
-                return;
             }
-            class.used -= 1;
             if (*page).used == 0 {
                 if (*page).listed {
                     class.unlink(page);
                 }
-                class.pages -= 1;
-                class.blocks -= u64::from((*page).blocks);
+                if (*page).standing == Standing::Counted {
+                    class.discount(page);
+                }
                 self.give_page_back(page);
             } else if !(*page).listed {
                 class.push_back(page);
@@ -496,7 +506,7 @@ impl Slab {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
-    /// A page for a class.
+    /// A page for a class, not in its account yet.
     fn take_page(&self, stripe: usize, class: usize) -> *mut Page {
         self.held_bytes.fetch_add(PAGE_BYTES as u64, Ordering::Relaxed);
         let mut regions = self.regions.lock();
@@ -528,7 +538,8 @@ impl Slab {
                 previous: ptr::null_mut(),
                 next: ptr::null_mut(),
                 listed: false,
-                draining: false,
+                standing: Standing::Counted,
+                freed: 0,
             });
             page
         }

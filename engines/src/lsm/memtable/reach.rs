@@ -106,6 +106,11 @@ impl Blocks {
         })
     }
 
+    /// Lets pages that were not emptied be chosen again; see [`Slab::retry_stuck_pages`].
+    pub(super) fn retry_stuck_pages(&self) {
+        self.slab.retry_stuck_pages();
+    }
+
     /// Waits until what was retired before is free, unless a thread stays pinned for very long. The caller is not pinned.
     pub(super) fn reclaim(&self) {
         self.slab.reclaim();

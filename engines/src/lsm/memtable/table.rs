@@ -5,7 +5,7 @@
 //! of a key that a batch is writing at this moment; batches for each other; `freeze` for writes under way; the slab's
 //! latches, which are held for a few instructions.
 //!
-//! Order in which things are taken: the lock of batches, the gate, the epoch, the slab.
+//! Order in which things are taken: the lock of batches, the gate, the epoch, the list of busy records, the slab.
 
 use super::NAME;
 use super::chain::Hidden;
@@ -17,6 +17,7 @@ use super::reach::Blocks;
 use super::record::{self, PENDING, Record, UNSTAMPED};
 use super::sequence::Clock;
 use super::tree::Tree;
+use super::upkeep::Busy;
 use super::views::Views;
 use crate::engine::{Capabilities, Existence};
 use crate::error::{Error, Result};
@@ -25,7 +26,6 @@ use crossbeam::epoch::{self, Guard};
 use crossbeam::queue::SegQueue;
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicBool;
 
 /// What the engine can do; see [`crate::engine::Engine::capabilities`].
 pub(super) const CAPABILITIES: Capabilities =
@@ -46,8 +46,8 @@ pub struct Memtable {
     pub(super) waits_for: CachePadded<AtomicU64>,
     /// One batch at a time.
     pub(super) batches: Mutex<()>,
-    /// Somebody is moving records together.
-    pub(super) moving: AtomicBool,
+    /// Held by who moves records together. The records that were left to another time.
+    pub(super) busy: Mutex<Vec<Busy>>,
     pub(super) limit: u64,
     /// Bytes used and reserved, if there is a limit.
     pub(super) used: CachePadded<AtomicU64>,
@@ -96,7 +96,7 @@ impl Memtable {
             hidden: SegQueue::new(),
             waits_for: CachePadded::default(),
             batches: Mutex::new(()),
-            moving: AtomicBool::new(false),
+            busy: Mutex::default(),
             limit: options.limit.bytes(),
             used: CachePadded::default(),
             over_older,

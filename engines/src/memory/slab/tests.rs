@@ -385,6 +385,104 @@ fn every_sparse_stripe_is_looked_at() {
     });
 }
 
+/// Chooses pages until there is none, moves nothing, and waits until they are let go; how often there was one.
+fn drain_in_vain(slab: &Arc<Slab>) -> usize {
+    let mut times = 0;
+    while slab.sparse_page(&epoch::pin(), &mut Vec::new()) {
+        times += 1;
+        // Some are let go while others are chosen.
+        slab.flush_retired(&epoch::pin());
+    }
+    slab.reclaim();
+    times
+}
+
+/// Pages of the first stripe that are in the queue, and those with room that are stuck.
+fn draining_and_stuck(slab: &Slab) -> (usize, usize) {
+    let stripe = slab.shelves[0].stripe.lock();
+    let mut stuck = 0;
+    for class in stripe.classes.iter() {
+        let mut page = class.first;
+        while !page.is_null() {
+            // SAFETY: the stripe is held, and the list consists of its pages.
+            unsafe {
+                stuck += usize::from((*page).standing == Standing::Stuck);
+                page = (*page).next;
+            }
+        }
+    }
+    (stripe.draining.len(), stuck)
+}
+
+/// What cannot be moved does not keep the room beside it from being used.
+#[test]
+fn pages_that_were_drained_in_vain_hand_out_again() {
+    within(LIMIT, "stuck pages hand out", || {
+        let (words, pages) = (512, if cfg!(miri) { 12 } else { 40 });
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, words, pages, 4);
+        let (full, free) = (slab.held_bytes(), pages * PAGE_BYTES / WORD_BYTES / words - out.len());
+        let drained = drain_in_vain(&slab);
+        assert!(drained > drain::DRAINING_MOST, "{drained} pages were drained");
+        // Other tests may stay pinned for a while.
+        while draining_and_stuck(&slab) != (drain::DRAINING_MOST, drained - drain::DRAINING_MOST) {
+            slab.reclaim();
+        }
+        out.extend((0..free as u64).map(|mark| Out::new(&slab, 0, words, mark)));
+        let grown = slab.held_bytes() - full;
+        assert!(grown <= ((drain::DRAINING_MOST + 1) * PAGE_BYTES) as u64, "{grown} bytes more");
+        assert_eq!(draining_and_stuck(&slab).1, 0, "a page that is full is an ordinary one");
+        let counted: u32 = slab.shelves[0].stripe.lock().classes.iter().map(|class| class.pages).sum();
+        assert_eq!(counted as usize + drain::DRAINING_MOST, slab.held_bytes() as usize / PAGE_BYTES);
+        out.into_iter().for_each(|one| one.free(&slab));
+        assert_eq!(slab.held_bytes(), 0, "pages in the queue go back as well");
+        assert_eq!(draining_and_stuck(&slab), (0, 0));
+    });
+}
+
+/// Whoever drains until nothing is sparse comes to an end; and more can be done after more was freed, or when it is asked for.
+#[test]
+fn a_stuck_page_is_drained_again_when_there_is_reason_to() {
+    within(LIMIT, "stuck pages are drained again", || {
+        let (words, pages) = (64, if cfg!(miri) { 12 } else { 40 });
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, words, pages, 2);
+        let times = drain_in_vain(&slab);
+        assert!(times > drain::DRAINING_MOST && times <= pages, "drained {times} times");
+        while draining_and_stuck(&slab).0 + draining_and_stuck(&slab).1 < times {
+            slab.reclaim();
+        }
+        assert!(!slab.is_sparse() && drain_in_vain(&slab) == 0, "nothing has happened");
+
+        slab.retry_stuck_pages();
+        let again = drain_in_vain(&slab);
+        assert!(again > drain::DRAINING_MOST && again <= pages, "drained {again} times");
+        while draining_and_stuck(&slab).0 + draining_and_stuck(&slab).1 < again {
+            slab.reclaim();
+        }
+
+        // Half a page's blocks are out; of these, three of four are freed.
+        let (kept, freed): (Vec<_>, Vec<_>) = out.into_iter().enumerate().partition(|(n, _)| n % 4 == 0);
+        freed.into_iter().for_each(|(_, one)| one.free(&slab));
+        out = kept.into_iter().map(|(_, one)| one).collect();
+        assert!(slab.is_sparse(), "an eighth of each page was freed");
+        let mut blocks = Vec::new();
+        while slab.sparse_page(&epoch::pin(), &mut blocks) {}
+        let listed: HashSet<_> = blocks.drain(..).collect();
+        let (moved, stay): (Vec<_>, Vec<_>) = out.into_iter().partition(|one| listed.contains(&one.block));
+        assert_eq!(moved.len(), listed.len());
+        out = stay;
+        for one in moved {
+            out.push(Out::new(&slab, 0, words, one.mark));
+            one.retire(&slab, 0);
+        }
+        let most = (drain::DRAINING_MOST + pages / 4) * PAGE_BYTES;
+        pass_epochs(&slab, || slab.held_bytes() <= most as u64);
+        out.into_iter().for_each(|one| one.free(&slab));
+        pass_epochs(&slab, || slab.held_bytes() == 0);
+    });
+}
+
 /// Blocks wander between threads and stripes; each is checked by who frees it.
 #[test]
 fn threads_share_the_slab() {
