@@ -13,6 +13,8 @@
 //! - A block is handed out once until it is freed. Blocks of one class of a stripe lie in pages of that class and
 //!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
 //! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
+//! - Every word was written before a user sees it, so that reading it is defined: regions and large blocks come zeroed, and a small
+//!   block that is used again holds what its former users left.
 //! - The first word of a block that is out was stored by [`Slab::allocate`] or by its user, so that it may always be read.
 //! - How a page stands with its class, whether it is in the class's list and account, is said in `drain`.
 //! - A retired block is freed when every thread that was pinned at that time has been unpinned since
@@ -38,7 +40,7 @@ use crossbeam::epoch::Guard;
 use crossbeam::utils::CachePadded;
 use drain::{Draining, Standing};
 use parking_lot::Mutex;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -307,8 +309,8 @@ impl Slab {
         CLASS_WORDS.get((owner >> 8) as usize).map_or(words, |words| *words as usize)
     }
 
-    /// A block of at least `words` words, of the caller alone. Its first word is zero; what the others hold is undefined, and
-    /// reading one before writing it is not allowed. O(1); a system call when a region is new.
+    /// A block of at least `words` words, of the caller alone. Its first word is zero; the others may be read, but what they hold
+    /// says nothing. O(1), for large blocks O(words); a system call when a region is new.
     pub(crate) fn allocate(&self, stripe: usize, words: usize) -> Block {
         let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
         let class_index = *class as usize;
@@ -358,12 +360,10 @@ impl Slab {
     fn allocate_large(&self, words: usize) -> Block {
         let layout = large_layout(words);
         // SAFETY: the layout has a size: large blocks have more than SMALL_WORDS_MOST words.
-        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else {
+        let Some(block) = NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).map(Block) else {
             handle_alloc_error(layout)
         };
         assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
-        // SAFETY: the block is ours and has a first word.
-        unsafe { block.0.as_ref() }.store(0, Ordering::Relaxed);
         self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
         self.large.lock().insert(block.address(), words);
         block

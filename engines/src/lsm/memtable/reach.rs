@@ -24,7 +24,7 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Its words. What they hold is undefined until it is stored.
+    /// Its words. What they hold says nothing until it is stored.
     #[inline]
     pub(super) fn words(&self) -> &[Word] {
         // SAFETY: the block was allocated with so many words and is the caller's alone.

@@ -207,6 +207,30 @@ fn large_blocks_come_and_go() {
     Out::new(&slab, 0, 40, 1).check();
 }
 
+/// Readers may look at words that nobody has stored yet.
+#[test]
+fn every_word_of_a_block_may_be_read() {
+    let slab = Slab::new();
+    let sum = |block: Block, words| -> u64 {
+        // SAFETY: the block has so many words.
+        unsafe { block.words(words) }.iter().map(|word| word.load(Ordering::Relaxed)).sum()
+    };
+    // The allocator likes to hand out again what it just took back.
+    for _ in 0..20 {
+        let block = slab.allocate(0, 2000);
+        assert_eq!(sum(block, 2000), 0, "a large block is zero");
+        // SAFETY: as above; it is this test's own.
+        unsafe {
+            block.words(2000).iter().for_each(|word| word.store(u64::MAX >> 1, Ordering::Relaxed));
+            slab.free(block, 2000);
+        }
+    }
+    for words in [2, 100, SMALL_WORDS_MOST] {
+        let block = slab.allocate(0, words);
+        assert_eq!(sum(block, words), 0, "and so is one of a new page");
+    }
+}
+
 #[test]
 fn a_retired_block_is_freed_when_all_who_were_pinned_are_gone() {
     within(LIMIT, "retire", || {
