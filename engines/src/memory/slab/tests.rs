@@ -249,7 +249,7 @@ fn a_retired_block_is_freed_when_all_who_were_pinned_are_gone() {
         assert_eq!(slab.held_bytes(), PAGE_BYTES as u64, "freed under a reader");
         // SAFETY: it was out when this thread was pinned, and the thread is pinned still.
         let words = unsafe { block.words(10) };
-        assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 5));
+        assert!(marked(words).all(|word| word.load(Ordering::Relaxed) == 5));
         drop(reader);
         pass_epochs(&slab, || slab.held_bytes() == 0);
     });
