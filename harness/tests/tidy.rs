@@ -25,6 +25,7 @@ const UNSAFE_FILES: &[&str] = &[
     "engines/src/memory/prefetch.rs",
     "engines/src/memory/slab.rs",
     "engines/src/memory/slab/class.rs",
+    "engines/src/memory/slab/drain.rs",
     "engines/src/memory/words.rs",
     "engines/tests/cycles/allocator.rs",
     "engines/src/peers/intrusive_rbtree.rs",

@@ -73,7 +73,7 @@ pub(crate) fn advise<T>(slice: &[T]) {
     let _ = slice;
 }
 
-/// Memory of [`HUGE_PAGE_BYTES`], aligned to that, not touched yet and of undefined content. `None` if there is no more.
+/// Memory of [`HUGE_PAGE_BYTES`], aligned to that, all zero and not touched yet. `None` if there is no more.
 pub(crate) fn map() -> Option<NonNull<u8>> {
     #[cfg(all(target_os = "linux", not(miri)))]
     {
@@ -95,7 +95,7 @@ pub(crate) fn map() -> Option<NonNull<u8>> {
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     // SAFETY: the layout has a size.
-    NonNull::new(unsafe { std::alloc::alloc(LAYOUT) })
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(LAYOUT) })
 }
 
 /// Gives back what [`map`] gave.

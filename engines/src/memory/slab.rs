@@ -13,9 +13,10 @@
 //! - A block is handed out once until it is freed. Blocks of one class of a stripe lie in pages of that class and
 //!   stripe only; a page in the list of a class has room; `used` counts the blocks out of it.
 //! - Bit 63 of the first word ([`FREE`]) is set while the block is free, and no user sets it.
+//! - Every word was written before a user sees it, so that reading it is defined: regions and large blocks come zeroed, and a small
+//!   block that is used again holds what its former users left.
 //! - The first word of a block that is out was stored by [`Slab::allocate`] or by its user, so that it may always be read.
-//! - A draining page is in no list and not in the account of its class. It is held once more by who drains it, until all who
-//!   are pinned then have been unpinned, so that it is not given back, nor its region, while they look at its blocks.
+//! - How a page stands with its class, whether it is in the class's list and account, is said in `drain`.
 //! - A retired block is freed when every thread that was pinned at that time has been unpinned since
 //!   (epoch-based reclamation by crossbeam; K. Fraser, *Practical lock-freedom*, 2004).
 //!
@@ -29,6 +30,7 @@
 )]
 
 mod class;
+mod drain;
 mod reclaim;
 
 use crate::memory::huge;
@@ -36,8 +38,9 @@ use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
 use crossbeam::utils::CachePadded;
+use drain::{Draining, Standing};
 use parking_lot::Mutex;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -62,8 +65,6 @@ const PARCEL_WORDS: usize = 8 << 10;
 /// …or so large a part of the live blocks, one in so many, so that the last blocks of a structure which is emptied do not keep
 /// its pages.
 const PARCEL_SHARE: usize = 16;
-/// Pages looked at, at most, to find a sparse one.
-const PAGES_LOOKED_AT: usize = 16;
 
 const CLASSES: usize = 71;
 
@@ -148,7 +149,7 @@ impl Block {
 struct Page {
     /// Class and stripe, readable at any time while a block of the page is out.
     owner: AtomicU32,
-    /// Blocks that are out, and one more while somebody looks for blocks to move.
+    /// Blocks that are out, and one more while the page is held.
     used: u32,
     /// Blocks that were ever out since the page got its class; those from here on were never touched.
     touched: u32,
@@ -160,8 +161,9 @@ struct Page {
     previous: *mut Page,
     next: *mut Page,
     listed: bool,
-    /// It is being emptied and hands out nothing.
-    draining: bool,
+    standing: Standing,
+    /// Blocks freed since it became [`Standing::Stuck`]; meaningless otherwise.
+    freed: u32,
 }
 
 #[repr(C)]
@@ -186,16 +188,17 @@ struct Class {
     first: *mut Page,
     /// Last page with room.
     last: *mut Page,
-    /// Pages of the class, without draining ones. So for the others.
+    /// The account: pages of the class that stand as [`Standing::Counted`],
     pages: u32,
-    /// Blocks of all its pages.
+    /// blocks of these pages,
     blocks: u64,
-    /// Blocks that are out.
+    /// and those of the blocks that are out.
     used: u64,
 }
 
 struct Stripe {
     classes: Box<[Class; CLASSES]>,
+    draining: Draining,
     retired: Vec<(Block, u32)>,
     retired_words: usize,
 }
@@ -270,7 +273,8 @@ impl Slab {
         Arc::new(Self {
             shelves: std::array::from_fn(|_| {
                 let classes = Box::new([class; CLASSES]);
-                let stripe = Mutex::new(Stripe { classes, retired: Vec::new(), retired_words: 0 });
+                let draining = Draining::default();
+                let stripe = Mutex::new(Stripe { classes, draining, retired: Vec::new(), retired_words: 0 });
                 CachePadded::new(Shelf { stripe, used: AtomicUsize::new(0), retired: AtomicUsize::new(0) })
             }),
             regions: Mutex::new(Regions::new()),
@@ -305,8 +309,8 @@ impl Slab {
         CLASS_WORDS.get((owner >> 8) as usize).map_or(words, |words| *words as usize)
     }
 
-    /// A block of at least `words` words, of the caller alone. Its first word is zero; what the others hold is undefined, and
-    /// reading one before writing it is not allowed. O(1); a system call when a region is new.
+    /// A block of at least `words` words, of the caller alone. Its first word is zero; the others may be read, but what they hold
+    /// says nothing. O(1), for large blocks O(words); a system call when a region is new.
     pub(crate) fn allocate(&self, stripe: usize, words: usize) -> Block {
         let Some(class) = CLASS_OF.get(words) else { return self.allocate_large(words) };
         let class_index = *class as usize;
@@ -319,8 +323,7 @@ impl Slab {
             let page = self.take_page(index, class_index);
             // SAFETY: the page is new, idle until now, and ours.
             unsafe {
-                class.pages += 1;
-                class.blocks += u64::from((*page).blocks);
+                class.count(page);
                 class.push_front(page);
             }
         }
@@ -341,9 +344,12 @@ impl Slab {
                 }
             };
             (*page).used += 1;
-            class.used += 1;
+            class.used += u64::from((*page).standing == Standing::Counted);
             if (*page).used == (*page).blocks {
                 class.unlink(page);
+                if (*page).standing == Standing::Stuck {
+                    class.count(page);
+                }
             }
             block.0.as_ref().store(0, Ordering::Relaxed);
             block
@@ -354,12 +360,10 @@ impl Slab {
     fn allocate_large(&self, words: usize) -> Block {
         let layout = large_layout(words);
         // SAFETY: the layout has a size: large blocks have more than SMALL_WORDS_MOST words.
-        let Some(block) = NonNull::new(unsafe { alloc(layout) }.cast()).map(Block) else {
+        let Some(block) = NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).map(Block) else {
             handle_alloc_error(layout)
         };
         assert!(block.address() >> 48 == 0, "addresses of more than 48 bits are not supported");
-        // SAFETY: the block is ours and has a first word.
-        unsafe { block.0.as_ref() }.store(0, Ordering::Relaxed);
         self.held_bytes.fetch_add(layout.size() as u64, Ordering::Relaxed);
         self.large.lock().insert(block.address(), words);
         block
@@ -400,19 +404,24 @@ impl Slab {
             block.0.as_ref().store(FREE | next, Ordering::Relaxed);
             (*page).free = Some(block);
             (*page).used -= 1;
-            if (*page).draining {
-                if (*page).used == 0 {
-                    self.give_page_back(page);
+            match (*page).standing {
+                Standing::Counted => class.used -= 1,
+                Standing::Stuck => class.freed_of_stuck(page),
+                Standing::Draining => {
+                    if (*page).used == 0 {
+                        stripe.draining.forget(page);
+                        self.give_page_back(page);
+                    }
+                    return;
                 }
-                return;
             }
-            class.used -= 1;
             if (*page).used == 0 {
                 if (*page).listed {
                     class.unlink(page);
                 }
-                class.pages -= 1;
-                class.blocks -= u64::from((*page).blocks);
+                if (*page).standing == Standing::Counted {
+                    class.discount(page);
+                }
                 self.give_page_back(page);
             } else if !(*page).listed {
                 class.push_back(page);
@@ -497,97 +506,7 @@ impl Slab {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether some class has so many free blocks that moving those in use would give pages back. One relaxed load.
-    #[inline]
-    pub(crate) fn is_sparse(&self) -> bool {
-        self.sparse.load(Ordering::Relaxed) != 0
-    }
-
-    /// Chooses a sparse page, which hands out nothing from now on, and appends the blocks of it that are not free,
-    /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
-    /// back when the last one is freed. Returns whether there was such a page.
-    ///
-    /// As long as the guard lives, the blocks stay where they are and become nobody else's, so that all their words may
-    /// be looked at that their users have written: the first always. One that is freed meanwhile has [`FREE`] in its first word.
-    /// One that was just allocated has zero there, or is being written: the caller finds a block in its structure, by what it
-    /// holds, before it moves it.
-    pub(crate) fn sparse_page(self: &Arc<Self>, guard: &Guard, blocks: &mut Vec<Block>) -> bool {
-        let Some(page) = self.drain_page(blocks) else { return false };
-        let slab = Arc::downgrade(self);
-        let page = page.expose_provenance();
-        guard.defer(move || {
-            if let Some(slab) = slab.upgrade() {
-                // SAFETY: the page was held by `drain_page` for this, and only this lets it go.
-                unsafe { slab.let_page_go(ptr::with_exposed_provenance_mut(page)) };
-            }
-        });
-        true
-    }
-
-    /// # Safety
-    /// [`Slab::drain_page`] gave the page, and this is called once for that.
-    unsafe fn let_page_go(&self, page: *mut Page) {
-        // SAFETY: a page that is held is in use, so that it lies in a live region and `owner` is constant.
-        let owner = unsafe { (*page).owner.load(Ordering::Relaxed) };
-        if let Some(shelf) = self.shelves.get((owner & 0xff) as usize) {
-            let _stripe = shelf.stripe.lock();
-            // SAFETY: its stripe is held, it is in no list, and with `used` at 0 no block of it is out.
-            unsafe {
-                (*page).used -= 1;
-                if (*page).used == 0 {
-                    self.give_page_back(page);
-                }
-            }
-        }
-    }
-
-    /// Makes a sparse page a draining one, holds it, and lists its blocks.
-    fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
-        let wanted = self.sparse.load(Ordering::Relaxed);
-        let shelf = self.shelves.get(wanted.trailing_zeros() as usize)?;
-        let mut stripe = shelf.stripe.lock();
-        for (class, words) in stripe.classes.iter_mut().zip(CLASS_WORDS) {
-            if !class.is_sparse() {
-                continue;
-            }
-            // SAFETY: the stripe is held, and the list consists of its pages.
-            unsafe {
-                let mut best = class.first;
-                for _ in 0..PAGES_LOOKED_AT {
-                    let page = class.first;
-                    if page.is_null() || class.first == class.last {
-                        break;
-                    }
-                    class.unlink(page);
-                    class.push_back(page);
-                    if (*page).used < (*best).used {
-                        best = page;
-                    }
-                }
-                if best.is_null() || (*best).used * 8 > (*best).blocks * 7 {
-                    continue;
-                }
-                class.unlink(best);
-                class.pages -= 1;
-                class.blocks -= u64::from((*best).blocks);
-                class.used -= u64::from((*best).used);
-                (*best).draining = true;
-                (*best).used += 1;
-                let start = page_blocks(best);
-                for index in 0..(*best).touched as usize {
-                    let word = start.byte_add(index * words as usize * WORD_BYTES);
-                    if (*word).load(Ordering::Relaxed) & FREE == 0 {
-                        blocks.push(Block(NonNull::new_unchecked(word)));
-                    }
-                }
-                return Some(best);
-            }
-        }
-        self.sparse.fetch_and(!(1 << wanted.trailing_zeros()), Ordering::Relaxed);
-        None
-    }
-
-    /// A page for a class.
+    /// A page for a class, not in its account yet.
     fn take_page(&self, stripe: usize, class: usize) -> *mut Page {
         self.held_bytes.fetch_add(PAGE_BYTES as u64, Ordering::Relaxed);
         let mut regions = self.regions.lock();
@@ -619,7 +538,8 @@ impl Slab {
                 previous: ptr::null_mut(),
                 next: ptr::null_mut(),
                 listed: false,
-                draining: false,
+                standing: Standing::Counted,
+                freed: 0,
             });
             page
         }

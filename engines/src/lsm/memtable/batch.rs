@@ -8,6 +8,7 @@
 
 use super::lanes::{Change, lane};
 use super::leaf::{Found, fingerprint};
+use super::pause::pause;
 use super::record;
 use super::sequence::Descriptor;
 use super::table::{CAPABILITIES, KEYS_RECLAIMED_PER_WRITE, Memtable, Write};
@@ -37,6 +38,7 @@ impl Memtable {
         let mut change = Change::default();
         let mut linked = Vec::with_capacity(writes.len());
         for (index, write) in writes {
+            pause();
             let write = Write { stamp: descriptor.stamp(index), ..write };
             let wanted = |live| live || write.value.is_some() || self.over_older;
             if let Ok(written) = self.put(write, wanted, lane, guard, &mut reserved) {
@@ -50,6 +52,7 @@ impl Memtable {
                 stamp.store(first + index, Ordering::Release);
             }
         }
+        pause();
         for (record, over, index) in &linked {
             self.after_write(record, first + index, *over, lane, guard, &mut change);
         }

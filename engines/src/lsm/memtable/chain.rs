@@ -16,6 +16,7 @@
 
 use super::lanes::Change;
 use super::leaf::{Found, fingerprint};
+use super::pause::pause;
 use super::record::{MARK, Record};
 use super::table::Memtable;
 use crate::sync::Ordering;
@@ -60,6 +61,7 @@ impl Memtable {
                 continue;
             }
             let next = own.fetch_or(MARK, Ordering::AcqRel) & !MARK;
+            pause();
             if link.compare_exchange(to, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 self.retire(&record, lane, guard, change);
             }
@@ -115,6 +117,7 @@ impl Memtable {
             if newest.address() != tombstone.address() {
                 return;
             }
+            pause();
             if leaf.vacate(word, held) {
                 self.retire(tombstone, lane, guard, change);
                 if leaf.is_wasteful() {

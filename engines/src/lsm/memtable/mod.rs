@@ -26,6 +26,7 @@ mod engine;
 mod lanes;
 mod leaf;
 mod options;
+mod pause;
 mod reach;
 mod record;
 mod scan;

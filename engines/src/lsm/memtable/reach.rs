@@ -24,7 +24,7 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Its words. What they hold is undefined until it is stored.
+    /// Its words. What they hold says nothing until it is stored.
     #[inline]
     pub(super) fn words(&self) -> &[Word] {
         // SAFETY: the block was allocated with so many words and is the caller's alone.
@@ -104,6 +104,11 @@ impl Blocks {
                 })
                 .collect()
         })
+    }
+
+    /// Lets pages that were not emptied be chosen again; see [`Slab::retry_stuck_pages`].
+    pub(super) fn retry_stuck_pages(&self) {
+        self.slab.retry_stuck_pages();
     }
 
     /// Waits until what was retired before is free, unless a thread stays pinned for very long. The caller is not pinned.

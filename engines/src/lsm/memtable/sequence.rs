@@ -25,6 +25,7 @@
 //! Thread safety: all of this. The clock and the count of views are sequentially consistent, because a view must not be
 //! overlooked by a writer whose number it does not see; see `views`.
 
+use super::pause::pause;
 use super::reach::{Blocks, words};
 use super::record::{PENDING, Record, UNSTAMPED};
 use crate::memory::words::Word;
@@ -77,6 +78,7 @@ impl Clock {
     fn settle(&self, word: &Word, mut stamp: u64, guard: &Guard) -> Option<u64> {
         if stamp == UNSTAMPED {
             let number = self.draw(1);
+            pause();
             match word.compare_exchange(UNSTAMPED, number, Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => return Some(number),
                 Err(other) => stamp = other,
@@ -95,6 +97,7 @@ impl Clock {
         let mut seen = state.load(Ordering::Acquire);
         if seen == READY {
             let first = self.draw(count.load(Ordering::Relaxed));
+            pause();
             seen = match state.compare_exchange(READY, first, Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => first,
                 Err(other) => other,
@@ -129,6 +132,7 @@ impl Descriptor {
         if let [_, state] = words(self.address, DESCRIPTOR_WORDS, guard) {
             state.store(READY, Ordering::SeqCst);
         }
+        pause();
         clock.first_of(self.address, guard).unwrap_or_default()
     }
 

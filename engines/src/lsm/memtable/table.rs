@@ -5,17 +5,19 @@
 //! of a key that a batch is writing at this moment; batches for each other; `freeze` for writes under way; the slab's
 //! latches, which are held for a few instructions.
 //!
-//! Order in which things are taken: the lock of batches, the gate, the epoch, the slab.
+//! Order in which things are taken: the lock of batches, the gate, the epoch, the list of busy records, the slab.
 
 use super::NAME;
 use super::chain::Hidden;
 use super::lanes::{Change, Inside, Lanes, lane};
 use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
 use super::options::MemtableOptions;
+use super::pause::pause;
 use super::reach::Blocks;
 use super::record::{self, PENDING, Record, UNSTAMPED};
 use super::sequence::Clock;
 use super::tree::Tree;
+use super::upkeep::Busy;
 use super::views::Views;
 use crate::engine::{Capabilities, Existence};
 use crate::error::{Error, Result};
@@ -24,7 +26,6 @@ use crossbeam::epoch::{self, Guard};
 use crossbeam::queue::SegQueue;
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
-use std::sync::atomic::AtomicBool;
 
 /// What the engine can do; see [`crate::engine::Engine::capabilities`].
 pub(super) const CAPABILITIES: Capabilities =
@@ -45,8 +46,8 @@ pub struct Memtable {
     pub(super) waits_for: CachePadded<AtomicU64>,
     /// One batch at a time.
     pub(super) batches: Mutex<()>,
-    /// Somebody is moving records together.
-    pub(super) moving: AtomicBool,
+    /// Held by who moves records together. The records that were left to another time.
+    pub(super) busy: Mutex<Vec<Busy>>,
     pub(super) limit: u64,
     /// Bytes used and reserved, if there is a limit.
     pub(super) used: CachePadded<AtomicU64>,
@@ -95,7 +96,7 @@ impl Memtable {
             hidden: SegQueue::new(),
             waits_for: CachePadded::default(),
             batches: Mutex::new(()),
-            moving: AtomicBool::new(false),
+            busy: Mutex::default(),
             limit: options.limit.bytes(),
             used: CachePadded::default(),
             over_older,
@@ -228,6 +229,7 @@ impl Memtable {
                 None => record::create(&self.records, lane, key, value, stamp, hides),
             };
             let entry = entry(fingerprint, new.address());
+            pause();
             let linked =
                 if held == 0 { Leaf::append(word, entry) } else { Leaf::exchange(word, held, entry) };
             if linked {
@@ -277,6 +279,7 @@ impl Memtable {
         let mut change = Change::default();
         if let Ok(written) = &result {
             change = Self::change_of(written, guard);
+            pause();
             if let Some((record, over)) = written.record
                 && let Some(sequence) = self.clock.stamp(&record, guard)
             {
@@ -322,6 +325,7 @@ impl Memtable {
         loop {
             // Before the stamp: what a batch hides is there as long as the batch is not.
             let older = record.older_address();
+            pause();
             match self.clock.stamp(&record, guard) {
                 Some(number) if sequence.is_none_or(|sequence| number <= sequence) => {
                     return Some((record, number));

@@ -425,6 +425,87 @@ fn compact_gives_back_what_deletes_and_overwrites_left() {
     });
 }
 
+/// One key of eight has an older version for a view, and what lay between these records is deleted. Returns the bytes of all
+/// records but the view's when they were there, and the view.
+fn thinned_out_under_a_view(table: &Memtable, keys: u32) -> (u64, ReadView<'_>) {
+    let all = |kept: bool| (0..keys).filter(move |n| kept == (n % 8 == 0)).map(u32::to_be_bytes);
+    all(true).for_each(|key| table.set(&key, &[1; 300]).expect("no error"));
+    let (alone, view) = (detail(table, "record_bytes"), table.read_view());
+    (0..keys).for_each(|n| table.set(&n.to_be_bytes(), &[2; 300]).expect("no error"));
+    let full = detail(table, "record_bytes") - alone;
+    all(false).for_each(|key| _ = table.delete(&key).expect("no error"));
+    (full as u64, view)
+}
+
+/// Records that were busy when their page was drained are moved in the next step, however sparse the others are.
+#[test]
+fn a_busy_record_is_moved_in_the_next_step() {
+    within(LIMIT, "a busy record is moved in the next step", || {
+        let table = Memtable::new(MemtableOptions::default());
+        let (full, view) = thinned_out_under_a_view(&table, 1_000);
+        while table.busy.lock().is_empty() {
+            table.compact();
+        }
+        drop(view);
+        // Each write reclaims what was kept for the view of some keys.
+        (0..200).for_each(|_| _ = table.delete(b"none").expect("no error"));
+        assert_eq!(detail(&table, "hidden_keys"), 0.0);
+        table.move_together(0, &crossbeam::epoch::pin());
+        assert_eq!(table.busy.lock().len(), 0);
+        while detail(&table, "record_bytes") > full as f64 * 0.7 {
+            table.records.reclaim();
+        }
+        table.validate().expect("invariants hold");
+    });
+}
+
+/// A record with an older version cannot be moved; its page is not lost for that.
+#[test]
+fn what_could_not_be_moved_for_a_view_is_moved_later() {
+    within(LIMIT, "what could not be moved for a view is moved later", || {
+        let table = Memtable::new(MemtableOptions::default());
+        let (full, view) = thinned_out_under_a_view(&table, 20_000);
+        (0..3).for_each(|_| table.compact());
+        // Of the pages in between an eighth is in use, and can be used again; few may be kept from that.
+        let before = detail(&table, "record_bytes");
+        (0..12_000u32).for_each(|n| table.set(&[7, n as u8, (n >> 8) as u8], &[4; 300]).expect("no error"));
+        let grown = detail(&table, "record_bytes") - before;
+        assert!(grown < full as f64 / 4.0, "{grown} more for what had room in {full}");
+        (0..12_000u32).for_each(|n| _ = table.delete(&[7, n as u8, (n >> 8) as u8]).expect("no error"));
+        drop(view);
+        shrinks_to(&table, full / 4 + detail(&table, "node_bytes") as u64);
+        assert_eq!((table.stats().records, detail(&table, "versions")), (2_500, 2_500.0));
+        table.validate().expect("invariants hold");
+    });
+}
+
+#[test]
+fn tombstones_over_older_tables_are_moved_together() {
+    within(LIMIT, "tombstones over older tables are moved together", || {
+        let table = Memtable::over_older_tables(MemtableOptions::default(), 0);
+        let keys: Vec<Vec<u8>> = (0..20_000u32).map(|n| n.to_be_bytes().repeat(75)).collect();
+        for (n, key) in keys.iter().enumerate() {
+            if n % 8 == 0 {
+                assert_eq!(table.delete(key).expect("no error"), Existence::Absent);
+            } else {
+                table.set(key, b"").expect("no error");
+            }
+        }
+        let others = || keys.iter().enumerate().filter(|(n, _)| n % 8 != 0);
+        others().for_each(|(_, key)| table.set(key, &[1; 300]).expect("no error"));
+        shrinks_to(&table, table.used_bytes() * 21 / 20 + detail(&table, "node_bytes") as u64);
+        assert_eq!((table.stats().records, detail(&table, "tombstones")), (17_500, 2_500.0));
+        table.validate().expect("invariants hold");
+        let versions: Vec<_> = table
+            .versions()
+            .iter()
+            .filter(|version| version.value.is_none())
+            .map(|version| version.key.to_vec())
+            .collect();
+        assert!(versions.iter().eq(keys.iter().step_by(8)));
+    });
+}
+
 #[test]
 fn disjoint_keys_of_four_threads_are_all_there() {
     within(LIMIT, "disjoint keys of four threads are all there", || {

@@ -20,6 +20,7 @@
 
 use super::branch::{BRANCH, BRANCH_MOST, Branch, Child};
 use super::leaf::{FROZEN, LEAF_MOST, Leaf, address};
+use super::pause::pause;
 use super::reach::{Blocks, words};
 use super::record::Record;
 use crate::memory::prefetch;
@@ -202,6 +203,7 @@ impl Tree {
             return;
         }
         leaf.freeze();
+        pause();
         let all = |leaf: &Leaf<'_>, out: &mut Vec<u64>| {
             _ = leaf.ordered(Bound::Unbounded, Bound::Unbounded, usize::MAX, guard, out);
         };
@@ -233,6 +235,7 @@ impl Tree {
                 }
             }
         }
+        pause();
         let pieces = self.leaves_of(&entries, stripe, guard);
         if self.install(&path, &old, from, &pieces, stripe, guard) {
             old.iter().for_each(|node| self.nodes.retire(stripe, *node, node_words(*node, guard), guard));
@@ -309,6 +312,7 @@ impl Tree {
         children.extend(separators.zip(pieces.iter().map(|piece| piece.address)));
         children.extend_from_slice(before.get(from + old.len()..).unwrap_or_default());
         let made = self.branches_of(&children, stripe);
+        pause();
         let child = above.last().map_or(0, |(_, child)| *child);
         let done = self.install(above, &[*parent_at], child, &made, stripe, guard);
         if done {

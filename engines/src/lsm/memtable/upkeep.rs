@@ -3,11 +3,12 @@
 //! Invariants: while a version is kept that a newer one hides, its key is in the queue of hidden versions, or in the hands of who
 //! took it from there to look. A record is moved by linking a copy in its place, as a write would; its number stays.
 //!
-//! Thread safety: lock-free. One thread at a time moves records; others pass by.
+//! Thread safety: lock-free. One thread at a time moves records, the one that holds the list of busy ones; others pass by.
 
 use super::chain::Hidden;
 use super::lanes::{Change, lane};
 use super::leaf::{FROZEN, Found, Leaf, entry, fingerprint};
+use super::pause::pause;
 use super::record::{self, PENDING, UNSTAMPED};
 use super::table::Memtable;
 use super::tree::{Node, node};
@@ -17,9 +18,28 @@ use crossbeam::epoch::{self, Guard};
 
 /// Tries to move one record, against writers of the same leaf, before it is left to another time.
 const MOVE_TRIES: usize = 3;
+/// Records that are left to another time; of more than so many the pages are left to the slab, which lets them be used again.
+const BUSY_MOST: usize = 128;
 
 /// Of the writes that find pages sparse, one in so many moves the records of a page, a few hundred at most.
 const WRITES_PER_PAGE: u64 = 256;
+
+/// A record on a page that is being emptied, which could not be moved yet: its key, and the address it had.
+pub(super) struct Busy {
+    key: Vec<u8>,
+    address: u64,
+}
+
+/// What became of moving a record.
+#[derive(PartialEq, Eq)]
+enum Moved {
+    /// It is not there any more: moved now, or gone before.
+    Gone,
+    /// Somebody may be about to do something with it.
+    Busy,
+    /// Others changed its leaf at this moment.
+    Raced,
+}
 
 impl Memtable {
     /// Drops what was kept for views that have ended, for `keys` keys at the most, so that no operation pays
@@ -71,47 +91,56 @@ impl Memtable {
         }
     }
 
-    /// Moves the records of one sparse page to fuller ones, so that the page becomes free.
+    /// Moves the records of one sparse page to fuller ones, so that the page becomes free, and those that were left the
+    /// last time. Returns whether there was such a page.
     #[cold]
     pub(super) fn move_together(&self, lane: usize, guard: &Guard) -> bool {
-        if self.moving.swap(true, Ordering::Acquire) {
-            return false;
-        }
+        let Some(mut busy) = self.busy.try_lock() else { return false };
         let blocks = self.records.sparse_page(guard);
         let found = blocks.is_some();
-        for (address, words) in blocks.into_iter().flatten() {
-            if let Some(key) = record::key_of_unknown(words) {
-                (0..MOVE_TRIES).any(|_| self.move_record(&key, address, lane, guard));
+        let listed = blocks
+            .into_iter()
+            .flatten()
+            .filter_map(|(address, words)| record::key_of_unknown(words).map(|key| Busy { key, address }));
+        for record in std::mem::take(&mut *busy).into_iter().chain(listed) {
+            let tried = (0..MOVE_TRIES)
+                .map(|_| self.move_record(&record.key, record.address, lane, guard))
+                .find(|moved| *moved != Moved::Raced);
+            if tried != Some(Moved::Gone) && busy.len() < BUSY_MOST {
+                busy.push(record);
             }
         }
-        self.moving.store(false, Ordering::Release);
         found
     }
 
     /// Puts a copy in the place of the record at an address, if that is the newest of its key, and nobody else may be
-    /// about to do something with it. Returns whether there is nothing left to try.
-    fn move_record(&self, key: &[u8], address: u64, lane: usize, guard: &Guard) -> bool {
+    /// about to do something with it.
+    fn move_record(&self, key: &[u8], address: u64, lane: usize, guard: &Guard) -> Moved {
         let fingerprint = fingerprint(key);
         let (at, leaf) = self.tree.leaf(key, guard);
-        let Found::Entry(word, held, newest) = leaf.find(key, fingerprint, guard) else { return true };
+        let Found::Entry(word, held, newest) = leaf.find(key, fingerprint, guard) else { return Moved::Gone };
+        if newest.address() != address {
+            return Moved::Gone;
+        }
         let stamp = newest.stamp().map_or(UNSTAMPED, |stamp| stamp.load(Ordering::Acquire));
-        let busy =
-            stamp == UNSTAMPED || stamp & PENDING != 0 || newest.older_address() != 0 || !newest.is_live();
-        if newest.address() != address || busy {
-            return true;
+        // Who takes out a tombstone that hides nothing looks for it at its address. Over older tables nobody does.
+        let leaves = !newest.is_live() && !self.over_older;
+        if stamp == UNSTAMPED || stamp & PENDING != 0 || newest.older_address() != 0 || leaves {
+            return Moved::Busy;
         }
         if held & FROZEN != 0 {
             self.tree.renew(key, at, lane, guard);
-            return false;
+            return Moved::Raced;
         }
         let copy = record::create(&self.records, lane, key, newest.value(), stamp, 0);
+        pause();
         if !Leaf::exchange(word, held, entry(fingerprint, copy.address())) {
             self.records.discard(copy);
-            return false;
+            return Moved::Raced;
         }
         copy.publish();
         self.records.retire(lane, address, newest.block_words(), guard);
-        true
+        Moved::Gone
     }
 
     /// Drops all versions that no view needs, and moves records together. O(n). A frozen table stays as it is.
@@ -130,7 +159,9 @@ impl Memtable {
         }
         // What was retired makes pages sparse when it is free, and so does what is moved from them.
         self.wait_for_readers();
-        while self.records.is_sparse() && self.move_together(lane, &epoch::pin()) {}
+        // What could not be moved before may have become movable.
+        self.records.retry_stuck_pages();
+        while self.move_together(lane, &epoch::pin()) {}
         self.wait_for_readers();
     }
 

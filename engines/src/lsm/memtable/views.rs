@@ -7,6 +7,7 @@
 //! Thread safety: lock-free, all of it sequentially consistent; slots are in segments that are never given back before the
 //! table is.
 
+use super::pause::pause;
 use super::sequence::Clock;
 use crate::sync::{AtomicU64, Ordering};
 use crossbeam::utils::CachePadded;
@@ -74,7 +75,9 @@ impl Views {
                 if slot.load(Ordering::Relaxed) == UNUSED
                     && slot.compare_exchange(UNUSED, CLAIMED, Ordering::SeqCst, Ordering::Relaxed).is_ok()
                 {
+                    pause();
                     let number = clock.now();
+                    pause();
                     slot.store(number + NUMBERS, Ordering::SeqCst);
                     return (base + index, number);
                 }

@@ -207,6 +207,30 @@ fn large_blocks_come_and_go() {
     Out::new(&slab, 0, 40, 1).check();
 }
 
+/// Readers may look at words that nobody has stored yet.
+#[test]
+fn every_word_of_a_block_may_be_read() {
+    let slab = Slab::new();
+    let sum = |block: Block, words| -> u64 {
+        // SAFETY: the block has so many words.
+        unsafe { block.words(words) }.iter().map(|word| word.load(Ordering::Relaxed)).sum()
+    };
+    // The allocator likes to hand out again what it just took back.
+    for _ in 0..20 {
+        let block = slab.allocate(0, 2000);
+        assert_eq!(sum(block, 2000), 0, "a large block is zero");
+        // SAFETY: as above; it is this test's own.
+        unsafe {
+            block.words(2000).iter().for_each(|word| word.store(u64::MAX >> 1, Ordering::Relaxed));
+            slab.free(block, 2000);
+        }
+    }
+    for words in [2, 100, SMALL_WORDS_MOST] {
+        let block = slab.allocate(0, words);
+        assert_eq!(sum(block, words), 0, "and so is one of a new page");
+    }
+}
+
 #[test]
 fn a_retired_block_is_freed_when_all_who_were_pinned_are_gone() {
     within(LIMIT, "retire", || {
@@ -225,7 +249,7 @@ fn a_retired_block_is_freed_when_all_who_were_pinned_are_gone() {
         assert_eq!(slab.held_bytes(), PAGE_BYTES as u64, "freed under a reader");
         // SAFETY: it was out when this thread was pinned, and the thread is pinned still.
         let words = unsafe { block.words(10) };
-        assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 5));
+        assert!(marked(words).all(|word| word.load(Ordering::Relaxed) == 5));
         drop(reader);
         pass_epochs(&slab, || slab.held_bytes() == 0);
     });
@@ -276,9 +300,9 @@ fn a_parcel_outlives_its_slab() {
 }
 
 /// Fills pages with blocks of a class and frees all but every `keep`-th.
-fn thin_out(slab: &Slab, words: usize, pages: usize, keep: usize) -> Vec<Out> {
+fn thin_out(slab: &Slab, stripe: usize, words: usize, pages: usize, keep: usize) -> Vec<Out> {
     let count = pages * PAGE_BYTES / WORD_BYTES / words;
-    let out: Vec<_> = (0..count as u64).map(|mark| Out::new(slab, 0, words, mark)).collect();
+    let out: Vec<_> = (0..count as u64).map(|mark| Out::new(slab, stripe, words, mark)).collect();
     let (kept, freed): (Vec<_>, Vec<_>) = out.into_iter().enumerate().partition(|(n, _)| n % keep == 0);
     freed.into_iter().for_each(|(_, one)| one.free(slab));
     kept.into_iter().map(|(_, one)| one).collect()
@@ -297,7 +321,7 @@ fn sparse_pages_are_emptied_and_given_back() {
 fn empty_sparse_pages(words: usize, pages: usize) {
     let slab = Slab::new();
     assert!(!slab.is_sparse() && !slab.sparse_page(&epoch::pin(), &mut Vec::new()));
-    let mut out = thin_out(&slab, words, pages, 4);
+    let mut out = thin_out(&slab, 0, words, pages, 4);
     assert!(slab.is_sparse());
     let full = slab.held_bytes();
     let mut blocks = Vec::new();
@@ -326,7 +350,7 @@ fn a_listed_page_stays_while_it_is_looked_at() {
     within(LIMIT, "listed pages", || {
         let words = 512;
         let slab = Slab::new();
-        let out = thin_out(&slab, words, if cfg!(miri) { 5 } else { 70 }, 4);
+        let out = thin_out(&slab, 0, words, if cfg!(miri) { 5 } else { 70 }, 4);
         let guard = epoch::pin();
         let mut blocks = Vec::new();
         assert!(slab.sparse_page(&guard, &mut blocks) && !blocks.is_empty());
@@ -354,13 +378,130 @@ fn a_listed_page_stays_while_it_is_looked_at() {
 fn a_page_that_cannot_be_emptied_is_listed_once() {
     within(LIMIT, "stuck pages", || {
         let slab = Slab::new();
-        let out = thin_out(&slab, 512, 6, 4);
+        let out = thin_out(&slab, 0, 512, 6, 4);
         let (mut blocks, mut times) = (Vec::new(), 0);
         while slab.sparse_page(&epoch::pin(), &mut blocks) {
             times += 1;
         }
         assert!((1..=6).contains(&times), "listed {times} times");
         assert_eq!(blocks.iter().collect::<HashSet<_>>().len(), blocks.len(), "a block is listed twice");
+        out.into_iter().for_each(|one| one.free(&slab));
+        pass_epochs(&slab, || slab.held_bytes() == 0);
+    });
+}
+
+/// A stripe that has become dense since it was found sparse does not keep others from being emptied.
+#[test]
+fn every_sparse_stripe_is_looked_at() {
+    within(LIMIT, "sparse stripes", || {
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, 512, 6, 4);
+        let room = 6 * PAGE_BYTES / WORD_BYTES / 512 - out.len();
+        out.extend((0..room as u64).map(|mark| Out::new(&slab, 0, 512, mark)));
+        let sparse = thin_out(&slab, 3, 512, 6, 4);
+        assert_eq!(slab.sparse.load(Ordering::Relaxed), 1 << 0 | 1 << 3);
+        let mut blocks = Vec::new();
+        assert!(slab.sparse_page(&epoch::pin(), &mut blocks), "one look is enough");
+        assert!(blocks.iter().all(|block| sparse.iter().any(|out| out.block == *block)));
+        assert_eq!(slab.sparse.load(Ordering::Relaxed), 1 << 3);
+        out.into_iter().chain(sparse).for_each(|one| one.free(&slab));
+        pass_epochs(&slab, || slab.held_bytes() == 0);
+    });
+}
+
+/// Chooses pages until there is none, moves nothing, and waits until they are let go; how often there was one.
+fn drain_in_vain(slab: &Arc<Slab>) -> usize {
+    let mut times = 0;
+    while slab.sparse_page(&epoch::pin(), &mut Vec::new()) {
+        times += 1;
+        // Some are let go while others are chosen.
+        slab.flush_retired(&epoch::pin());
+    }
+    slab.reclaim();
+    times
+}
+
+/// Pages of the first stripe that are in the queue, and those with room that are stuck.
+fn draining_and_stuck(slab: &Slab) -> (usize, usize) {
+    let stripe = slab.shelves[0].stripe.lock();
+    let mut stuck = 0;
+    for class in stripe.classes.iter() {
+        let mut page = class.first;
+        while !page.is_null() {
+            // SAFETY: the stripe is held, and the list consists of its pages.
+            unsafe {
+                stuck += usize::from((*page).standing == Standing::Stuck);
+                page = (*page).next;
+            }
+        }
+    }
+    (stripe.draining.len(), stuck)
+}
+
+/// What cannot be moved does not keep the room beside it from being used.
+#[test]
+fn pages_that_were_drained_in_vain_hand_out_again() {
+    within(LIMIT, "stuck pages hand out", || {
+        let (words, pages) = (512, if cfg!(miri) { 12 } else { 40 });
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, words, pages, 4);
+        let (full, free) = (slab.held_bytes(), pages * PAGE_BYTES / WORD_BYTES / words - out.len());
+        let drained = drain_in_vain(&slab);
+        assert!(drained > drain::DRAINING_MOST, "{drained} pages were drained");
+        // Other tests may stay pinned for a while.
+        while draining_and_stuck(&slab) != (drain::DRAINING_MOST, drained - drain::DRAINING_MOST) {
+            slab.reclaim();
+        }
+        out.extend((0..free as u64).map(|mark| Out::new(&slab, 0, words, mark)));
+        let grown = slab.held_bytes() - full;
+        assert!(grown <= ((drain::DRAINING_MOST + 1) * PAGE_BYTES) as u64, "{grown} bytes more");
+        assert_eq!(draining_and_stuck(&slab).1, 0, "a page that is full is an ordinary one");
+        let counted: u32 = slab.shelves[0].stripe.lock().classes.iter().map(|class| class.pages).sum();
+        assert_eq!(counted as usize + drain::DRAINING_MOST, slab.held_bytes() as usize / PAGE_BYTES);
+        out.into_iter().for_each(|one| one.free(&slab));
+        assert_eq!(slab.held_bytes(), 0, "pages in the queue go back as well");
+        assert_eq!(draining_and_stuck(&slab), (0, 0));
+    });
+}
+
+/// Whoever drains until nothing is sparse comes to an end; and more can be done after more was freed, or when it is asked for.
+#[test]
+fn a_stuck_page_is_drained_again_when_there_is_reason_to() {
+    within(LIMIT, "stuck pages are drained again", || {
+        let (words, pages) = (64, if cfg!(miri) { 12 } else { 40 });
+        let slab = Slab::new();
+        let mut out = thin_out(&slab, 0, words, pages, 2);
+        let times = drain_in_vain(&slab);
+        assert!(times > drain::DRAINING_MOST && times <= pages, "drained {times} times");
+        while draining_and_stuck(&slab).0 + draining_and_stuck(&slab).1 < times {
+            slab.reclaim();
+        }
+        assert!(!slab.is_sparse() && drain_in_vain(&slab) == 0, "nothing has happened");
+
+        slab.retry_stuck_pages();
+        let again = drain_in_vain(&slab);
+        assert!(again > drain::DRAINING_MOST && again <= pages, "drained {again} times");
+        while draining_and_stuck(&slab).0 + draining_and_stuck(&slab).1 < again {
+            slab.reclaim();
+        }
+
+        // Half a page's blocks are out; of these, three of four are freed.
+        let (kept, freed): (Vec<_>, Vec<_>) = out.into_iter().enumerate().partition(|(n, _)| n % 4 == 0);
+        freed.into_iter().for_each(|(_, one)| one.free(&slab));
+        out = kept.into_iter().map(|(_, one)| one).collect();
+        assert!(slab.is_sparse(), "an eighth of each page was freed");
+        let mut blocks = Vec::new();
+        while slab.sparse_page(&epoch::pin(), &mut blocks) {}
+        let listed: HashSet<_> = blocks.drain(..).collect();
+        let (moved, stay): (Vec<_>, Vec<_>) = out.into_iter().partition(|one| listed.contains(&one.block));
+        assert_eq!(moved.len(), listed.len());
+        out = stay;
+        for one in moved {
+            out.push(Out::new(&slab, 0, words, one.mark));
+            one.retire(&slab, 0);
+        }
+        let most = (drain::DRAINING_MOST + pages / 4) * PAGE_BYTES;
+        pass_epochs(&slab, || slab.held_bytes() <= most as u64);
         out.into_iter().for_each(|one| one.free(&slab));
         pass_epochs(&slab, || slab.held_bytes() == 0);
     });

@@ -3,9 +3,12 @@
 //! Thread safety: each test joins its threads before it checks what they noted.
 
 use super::*;
+use crate::lsm::memtable::pause::one_in;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const THREADS: u64 = 4;
+/// One in so many exposed places of the protocols lets others run.
+const PAUSE: u32 = 61;
 
 /// An operation on one key: when it began and ended by one ticking counter, and the value written or seen; `None` is absence.
 struct Event {
@@ -53,6 +56,7 @@ fn histories_of_a_few_keys_are_linearizable() {
                 .map(|thread| {
                     let (table, tick) = (&table, &tick);
                     scope.spawn(move || {
+                        one_in(PAUSE);
                         let mut random = Xoshiro256PlusPlus::seed_from_u64(thread);
                         let (mut value, mut events) = (Vec::new(), Vec::new());
                         for n in 0..OPERATIONS {
@@ -123,6 +127,7 @@ fn views_among_writes(keys: u32, rounds: u64) {
             .map(|thread| {
                 let (table, written) = (&table, &written);
                 scope.spawn(move || {
+                    one_in(PAUSE);
                     let mut random = Xoshiro256PlusPlus::seed_from_u64(thread);
                     let mut batch = WriteBatch::new();
                     for round in 1..=rounds {
@@ -147,6 +152,7 @@ fn views_among_writes(keys: u32, rounds: u64) {
         for thread in 0..2 {
             let (table, done, written) = (&table, &done, &written);
             scope.spawn(move || {
+                one_in(PAUSE);
                 let (mut value, mut values) = (Vec::new(), GetBuffer::new());
                 while !done.load(Ordering::SeqCst) {
                     let before = [0, 1].map(|writer: usize| written[writer].load(Ordering::SeqCst));
@@ -202,6 +208,7 @@ fn threads_on_few_keys_and_many_leave_a_valid_tree() {
                 for thread in 0..THREADS {
                     let (table, balance) = (&table, &balance);
                     scope.spawn(move || {
+                        one_in(PAUSE);
                         let mut random = Xoshiro256PlusPlus::seed_from_u64(thread);
                         let mut value = Vec::new();
                         for n in 0..6_000usize {
@@ -254,6 +261,7 @@ fn nothing_gets_in_once_freeze_has_returned() {
                     .map(|thread| {
                         let table = &table;
                         scope.spawn(move || {
+                            one_in(PAUSE);
                             for n in 0u64.. {
                                 let mut batch = WriteBatch::new();
                                 batch.set(&[n.to_be_bytes(), thread.to_be_bytes()].concat(), b"batch");
