@@ -19,7 +19,7 @@
 use super::control::SLOTS;
 use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::prefetch;
-use crate::memory::record::{Pass, Record, Replaced, record_words};
+use crate::memory::record::{Alike, Pass, Record, Replaced, record_words};
 use crate::memory::slab::{Block, Slab};
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
@@ -207,11 +207,27 @@ impl<'g> Slot<'g> {
         }
     }
 
+    /// Replaces the value in place if it is the record of `key`: [`Record::replace_alike`].
+    #[inline]
+    pub(super) fn replace_alike(
+        self,
+        key: &[u8],
+        value: &[u8],
+        allowed: impl FnOnce(usize) -> bool,
+    ) -> Option<Alike> {
+        // SAFETY: as in `record`.
+        let (header, words) = unsafe {
+            let header = self.words(1).first().map_or(0, |word| word.load(Ordering::Acquire));
+            (header, self.words(Record::words_of(header)))
+        };
+        Record::of(words).replace_alike(header, key, value, allowed)
+    }
+
     /// Replaces the value in place: [`Record::replace_if`].
     #[inline]
     pub(super) fn replace_if(self, value: &[u8], allowed: impl FnOnce(usize) -> bool) -> Replaced {
         let record = self.record();
-        let (used, needed) = (record.used_words(), record_words(record.key_len(), value.len()));
+        let (used, needed) = (record.used_words(), record.words_with(value.len()));
         let words = if used == needed {
             used
         } else if used.max(needed) > SMALL_WORDS_MOST {
@@ -318,6 +334,11 @@ impl Arena {
     #[inline]
     pub(super) fn is_sparse(&self) -> bool {
         self.records.is_sparse()
+    }
+
+    /// Lets pages of records that were not emptied be chosen again.
+    pub(super) fn retry_stuck_pages(&self) {
+        self.records.retry_stuck_pages();
     }
 
     /// Whether a smaller block would do for a record.

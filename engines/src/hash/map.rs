@@ -349,6 +349,7 @@ impl Engine for Hash {
                 path = shard.latch(&self.common, &epoch::pin()).tighten(from);
             }
         }
+        self.common.arena.retry_stuck_pages();
         // Pages become sparse only when what was retired is free, by an evacuation too.
         self.evacuate_all();
         for _ in 0..EVACUATIONS_MOST {

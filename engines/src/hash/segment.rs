@@ -119,7 +119,11 @@ impl<'g> Segment<'g> {
 
     /// The first slot that passes, of those with the fingerprint and the tag.
     #[inline]
-    fn search(self, wanted: Wanted, mut passes: impl FnMut(Slot<'g>) -> bool) -> Option<Found<'g>> {
+    pub(super) fn search(
+        self,
+        wanted: Wanted,
+        mut passes: impl FnMut(Slot<'g>) -> bool,
+    ) -> Option<Found<'g>> {
         let home = wanted.hash.home(self.lines.len());
         let line = self.lines.get(home)?;
         let word = line.load();

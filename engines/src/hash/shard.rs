@@ -24,7 +24,7 @@ use super::options::HashOptions;
 use super::segment::{Found, Segment, Wanted};
 use crate::error::{Error, Result};
 use crate::memory::latch::VersionLatch;
-use crate::memory::record::Replaced;
+use crate::memory::record::{Alike, Replaced};
 use crate::memory::slab::STRIPES;
 use crossbeam::epoch::Guard;
 use crossbeam::utils::CachePadded;
@@ -214,19 +214,6 @@ impl Shard {
         self.root.prefetch(hash.path(common.shard_bits), |lines| hash.home(lines));
     }
 
-    /// The record of a key. Takes no latch.
-    #[inline]
-    pub(super) fn find<'g>(
-        &'g self,
-        common: &Common,
-        hash: KeyHash,
-        key: &[u8],
-        pin: &'g Guard,
-    ) -> Option<Slot<'g>> {
-        let found = self.segment(common, hash, pin)?.find(common.wanted(hash), key)?;
-        Some(found.slot)
-    }
-
     /// Appends the value of a key; whether it is there. Takes no latch.
     #[inline]
     pub(super) fn read(
@@ -255,21 +242,28 @@ impl Shard {
             return InPlace::NeedsLatch;
         }
         let Some(version) = self.batches.read() else { return InPlace::NeedsLatch };
-        let Some(slot) = self.find(common, hash, key, pin) else {
-            return if self.batches.holds(version) { InPlace::Absent } else { InPlace::NeedsLatch };
-        };
         let mut gone = 0;
-        let allowed = |old| {
+        let mut allowed = |old| {
             gone = old;
             self.batches.holds(version)
         };
-        match slot.replace_if(value, allowed) {
-            Replaced::Done => {
-                self.account(value.len(), gone);
-                InPlace::Done
-            }
-            Replaced::NoRoom | Replaced::Dead => InPlace::NeedsLatch,
+        // Most values are as long as those before them.
+        let mut alike = None;
+        let found = self.segment(common, hash, pin).and_then(|segment| {
+            segment.search(common.wanted(hash), |slot| {
+                slot.prefetch();
+                alike = slot.replace_alike(key, value, &mut allowed);
+                alike.is_some()
+            })
+        });
+        let Some(found) = found else {
+            return if self.batches.holds(version) { InPlace::Absent } else { InPlace::NeedsLatch };
+        };
+        if alike == Some(Alike::Done) || found.slot.replace_if(value, allowed) == Replaced::Done {
+            self.account(value.len(), gone);
+            return InPlace::Done;
         }
+        InPlace::NeedsLatch
     }
 }
 

@@ -78,6 +78,17 @@ pub(crate) enum Pass {
     Torn,
 }
 
+/// What became of a value that should be replaced by one of as many words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Alike {
+    /// It was replaced.
+    Done,
+    /// Nothing was changed: it has another number of words, or others were at it, or it was not allowed. Use
+    /// [`Record::replace_if`].
+    Otherwise,
+}
+
 /// A look at a record, of all the words of its block. Copying it copies the reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
@@ -154,7 +165,14 @@ impl<'a> Record<'a> {
         value_len(self.header())
     }
 
+    /// Words that it would need with so long a value.
+    #[inline]
+    pub(crate) fn words_with(&self, value_len: usize) -> usize {
+        record_words(self.key_len(), value_len)
+    }
+
     /// Words that the record needs at this moment.
+    #[inline]
     pub(crate) fn used_words(&self) -> usize {
         Self::words_of(self.header())
     }
@@ -237,11 +255,59 @@ impl<'a> Record<'a> {
         Pass::Torn
     }
 
+    /// [`Record::has_key`] and [`Record::replace_if`] in one pass, for a value of as many words as the old one: `None` if
+    /// it is the record of another key. `header` is as in [`Record::read`]; the look need not have all words of the block.
+    #[inline]
+    pub(crate) fn replace_alike(
+        &self,
+        header: u64,
+        key: &[u8],
+        value: &[u8],
+        allowed: impl FnOnce(usize) -> bool,
+    ) -> Option<Alike> {
+        let (first, rest) = self.words.split_first()?;
+        let (key_words, value_words) = rest.split_at_checked(words_for(key.len()))?;
+        if key_len(header) != key.len() || !words::equal(key_words, key) {
+            return None;
+        }
+        let alike = words_for(value_len(header)) == words_for(value.len());
+        if !alike || header & VERSION_MOST == VERSION_MOST || header & (DEAD | LOCKED) != 0 {
+            return Some(Alike::Otherwise);
+        }
+        if first.compare_exchange(header, header | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return Some(Alike::Otherwise);
+        }
+        fence(Ordering::Release);
+        if !allowed(value_len(header)) {
+            first.store(header, Ordering::Release);
+            return Some(Alike::Otherwise);
+        }
+        let stored = words::store(value_words, value);
+        debug_assert!(stored, "as many words as before");
+        let lengths = key.len() as u64 | ((value.len() as u64) << VALUE_SHIFT);
+        first.store(lengths | ((header & VERSION_MOST) + VERSION_ONE), Ordering::Release);
+        Some(Alike::Done)
+    }
+
     /// Takes the lock of the record; the header as it was.
+    #[inline]
     fn lock(&self) -> u64 {
-        let wait = Wait::new();
         let Some(word) = self.words.first() else { return DEAD };
+        let header = word.load(Ordering::Relaxed);
+        if header & LOCKED == 0
+            && word.compare_exchange(header, header | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        {
+            fence(Ordering::Release);
+            return header;
+        }
+        self.lock_slowly(word)
+    }
+
+    #[cold]
+    fn lock_slowly(&self, word: &Word) -> u64 {
+        let wait = Wait::new();
         loop {
+            wait.once();
             let header = word.load(Ordering::Relaxed);
             if header & LOCKED == 0
                 && word
@@ -251,7 +317,6 @@ impl<'a> Record<'a> {
                 fence(Ordering::Release);
                 return header;
             }
-            wait.once();
         }
     }
 

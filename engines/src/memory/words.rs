@@ -55,11 +55,12 @@ const fn mask(bytes: usize) -> u64 {
 pub(crate) fn store(words: &[Word], bytes: &[u8]) -> bool {
     let Some(words) = words.get(..words_for(bytes.len())) else { return false };
     let (whole, rest) = bytes.as_chunks::<WORD_BYTES>();
-    let mut words = words.iter();
-    for (chunk, word) in whole.iter().zip(&mut words) {
+    let Some((words, last)) = words.split_at_checked(whole.len()) else { return false };
+    // Two slices of one length: a loop that the compiler unrolls.
+    for (chunk, word) in whole.iter().zip(words) {
         word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
     }
-    if let Some(word) = words.next() {
+    if let Some(word) = last.first() {
         word.store(partial(rest), Ordering::Relaxed);
     }
     true
@@ -155,13 +156,13 @@ pub(crate) fn append_at(words: &[Word], at: usize, len: usize, out: &mut Vec<u8>
 pub(crate) fn equal(words: &[Word], bytes: &[u8]) -> bool {
     let Some(words) = words.get(..words_for(bytes.len())) else { return false };
     let (whole, rest) = bytes.as_chunks::<WORD_BYTES>();
-    let mut words = words.iter();
-    for (chunk, word) in whole.iter().zip(&mut words) {
+    let Some((words, last)) = words.split_at_checked(whole.len()) else { return false };
+    for (chunk, word) in whole.iter().zip(words) {
         if word.load(Ordering::Relaxed) != u64::from_le_bytes(*chunk) {
             return false;
         }
     }
-    words.next().is_none_or(|word| word.load(Ordering::Relaxed) & mask(rest.len()) == partial(rest))
+    last.first().is_none_or(|word| word.load(Ordering::Relaxed) & mask(rest.len()) == partial(rest))
 }
 
 /// How the `len` bytes from any byte on compare with `key`. `None` if there are not so many.

@@ -97,6 +97,7 @@ impl Edit<'_> {
 
     /// Moves records from sparse pages, and puts all nodes into key order. O(n).
     pub(super) fn compact(&mut self) {
+        self.tree.records.retry_stuck_pages();
         self.upkeep_all();
         let blocks: Vec<_> = self
             .in_order()

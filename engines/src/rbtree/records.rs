@@ -150,6 +150,11 @@ impl Records {
         true
     }
 
+    /// Lets pages that were not emptied be chosen again.
+    pub(super) fn retry_stuck_pages(&self) {
+        self.slab.retry_stuck_pages();
+    }
+
     /// Hands all that was retired to the epoch.
     pub(super) fn flush(&self, guard: &Guard) {
         self.slab.flush_retired(guard);

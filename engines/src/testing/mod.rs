@@ -15,6 +15,7 @@ mod agreement;
 mod batches;
 mod check;
 mod contention;
+mod eventually;
 mod figures;
 mod history;
 mod limits;
@@ -39,6 +40,7 @@ mod visibility;
 mod workers;
 
 pub use check::{Check, Group, checks};
+pub use eventually::eventually;
 pub use history::{Action, Clock, Event, History, Mark};
 pub use linearizability::check_linearizable;
 pub use model::Model;

@@ -37,7 +37,7 @@ fn memory_follows_the_records() {
         }
         // Tests on other threads may keep the epoch from passing for a while.
         let settles = |wanted: &dyn Fn() -> bool| {
-            (0..100).any(|_| {
+            eventually(|| {
                 tree.reclaim();
                 wanted()
             })

@@ -10,7 +10,7 @@ mod shape;
 
 use super::*;
 use crate::options::ByteSize;
-use crate::testing::within;
+use crate::testing::{eventually, within};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;

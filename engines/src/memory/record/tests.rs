@@ -76,6 +76,35 @@ fn a_value_is_replaced_where_it_fits_and_wastes_little() {
     });
 }
 
+#[test]
+fn a_value_of_as_many_words_is_replaced_in_one_pass_or_not_at_all() {
+    let words = block(record_words(3, 16));
+    let record = Record::create(&words, b"key", &[1; 15]);
+    let header = || words[0].load(Ordering::Relaxed);
+    let mut before = None;
+    let mut replace = |header, key: &[u8], len, allow| {
+        record.replace_alike(header, key, &vec![2; len], |len| {
+            before = Some(len);
+            allow
+        })
+    };
+    let first = header();
+    assert_eq!(replace(first, b"kex", 15, true), None);
+    assert_eq!(replace(first, b"keyy", 15, true), None);
+    assert_eq!(replace(first, b"key", 8, true), Some(Alike::Otherwise), "fewer words");
+    assert_eq!(replace(first, b"key", 17, true), Some(Alike::Otherwise), "more words");
+    assert_eq!(replace(first, b"key", 15, false), Some(Alike::Otherwise), "not allowed");
+    assert_eq!((header(), value_of(record)), (first, vec![1; 15]), "nothing has changed");
+    assert_eq!(replace(first, b"key", 16, true), Some(Alike::Done));
+    assert_eq!(value_of(record), [2; 16]);
+    assert_eq!(replace(first, b"key", 15, true), Some(Alike::Otherwise), "a header that was replaced");
+    assert_eq!(replace(header() | LOCKED, b"key", 15, true), Some(Alike::Otherwise));
+    assert_eq!(replace(header() | VERSION_MOST, b"key", 15, true), Some(Alike::Otherwise));
+    assert_eq!(before, Some(15), "asked about the value that was there");
+    assert!(record.kill());
+    assert_eq!(record.replace_alike(header(), b"key", b"a dead record's", |_| true), Some(Alike::Otherwise));
+}
+
 /// A look at a large block ends where the record does, so that nothing would tell how much of the block is unused.
 #[test]
 fn a_large_record_keeps_its_words() {
