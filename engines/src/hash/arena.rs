@@ -208,7 +208,7 @@ impl<'g> Slot<'g> {
     }
 
     /// Replaces the value in place if it is the record of `key`: [`Record::replace_alike`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn replace_alike(
         self,
         key: &[u8],

@@ -117,6 +117,27 @@ impl<'g> Segment<'g> {
         behind.iter().chain(before).enumerate()
     }
 
+    /// The line where a search begins: the slots that may be the key's, and whether there may be others in lines behind.
+    #[inline]
+    pub(super) fn home(self, wanted: Wanted) -> Option<(impl Iterator<Item = Slot<'g>>, bool)> {
+        let line = self.lines.get(wanted.hash.home(self.lines.len()))?;
+        let word = line.load();
+        let candidates = control::matching(word, wanted.hash.fingerprint())
+            .filter_map(|index| line.slot(index))
+            .filter(move |slot| slot.tag() == wanted.tag);
+        Some((candidates, control::overflow(word) != 0))
+    }
+
+    /// The first slot that passes, of those with the fingerprint and the tag, in lines behind that where a search begins.
+    #[inline(never)]
+    pub(super) fn search_from_second(
+        self,
+        wanted: Wanted,
+        passes: &mut dyn FnMut(Slot<'g>) -> bool,
+    ) -> Option<Found<'g>> {
+        self.search_behind(wanted.hash.home(self.lines.len()), wanted, passes)
+    }
+
     /// The first slot that passes, of those with the fingerprint and the tag.
     #[inline]
     pub(super) fn search(

@@ -23,7 +23,7 @@ use super::hasher::{KeyHash, KeyHasher, TAG_BITS, tag};
 use super::options::HashOptions;
 use super::segment::{Found, Segment, Wanted};
 use crate::error::{Error, Result};
-use crate::memory::latch::VersionLatch;
+use crate::memory::latch::{Version, VersionLatch};
 use crate::memory::record::{Alike, Replaced};
 use crate::memory::slab::STRIPES;
 use crossbeam::epoch::Guard;
@@ -224,8 +224,16 @@ impl Shard {
         value: &mut Vec<u8>,
         pin: &Guard,
     ) -> bool {
-        let segment = self.segment(common, hash, pin);
-        segment.is_some_and(|segment| segment.read(common.wanted(hash), key, value))
+        let Some(segment) = self.segment(common, hash, pin) else { return false };
+        let wanted = common.wanted(hash);
+        let Some((candidates, more)) = segment.home(wanted) else { return false };
+        for slot in candidates {
+            slot.prefetch();
+            if slot.read(key, value) {
+                return true;
+            }
+        }
+        more && segment.search_from_second(wanted, &mut |slot| slot.read(key, value)).is_some()
     }
 
     /// Replaces a value without the latch, if it fits and no batch is under way.
@@ -242,28 +250,49 @@ impl Shard {
             return InPlace::NeedsLatch;
         }
         let Some(version) = self.batches.read() else { return InPlace::NeedsLatch };
+        let Some(segment) = self.segment(common, hash, pin) else { return InPlace::NeedsLatch };
+        let wanted = common.wanted(hash);
+        let Some((candidates, more)) = segment.home(wanted) else { return InPlace::NeedsLatch };
+        // Most values are as long as those before them, and most records lie where the search begins. Few instructions
+        // stand between this record and the next operation's first line, so that a processor asks for both at a time.
+        for slot in candidates {
+            slot.prefetch();
+            let mut gone = 0;
+            let allowed = |old| {
+                gone = old;
+                self.batches.holds(version)
+            };
+            match slot.replace_alike(key, value, allowed) {
+                Some(Alike::Done) => {
+                    self.account(value.len(), gone);
+                    return InPlace::Done;
+                }
+                Some(Alike::Otherwise) => return self.replace_otherwise(slot, value, version),
+                None => {}
+            }
+        }
+        if more
+            && let Some(found) = segment.search_from_second(wanted, &mut |slot| slot.record().has_key(key))
+        {
+            return self.replace_otherwise(found.slot, value, version);
+        }
+        if self.batches.holds(version) { InPlace::Absent } else { InPlace::NeedsLatch }
+    }
+
+    #[inline(never)]
+    fn replace_otherwise(&self, slot: Slot<'_>, value: &[u8], version: Version) -> InPlace {
         let mut gone = 0;
-        let mut allowed = |old| {
+        let allowed = |old| {
             gone = old;
             self.batches.holds(version)
         };
-        // Most values are as long as those before them.
-        let mut alike = None;
-        let found = self.segment(common, hash, pin).and_then(|segment| {
-            segment.search(common.wanted(hash), |slot| {
-                slot.prefetch();
-                alike = slot.replace_alike(key, value, &mut allowed);
-                alike.is_some()
-            })
-        });
-        let Some(found) = found else {
-            return if self.batches.holds(version) { InPlace::Absent } else { InPlace::NeedsLatch };
-        };
-        if alike == Some(Alike::Done) || found.slot.replace_if(value, allowed) == Replaced::Done {
-            self.account(value.len(), gone);
-            return InPlace::Done;
+        match slot.replace_if(value, allowed) {
+            Replaced::Done => {
+                self.account(value.len(), gone);
+                InPlace::Done
+            }
+            Replaced::NoRoom | Replaced::Dead => InPlace::NeedsLatch,
         }
-        InPlace::NeedsLatch
     }
 }
 

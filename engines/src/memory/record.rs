@@ -234,7 +234,7 @@ impl<'a> Record<'a> {
 
     /// [`Record::has_key`] and [`Record::append_value`] in one pass, which never waits. `header` is the first word as it
     /// was loaded when the look was made.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self, header: u64, key: &[u8], out: &mut Vec<u8>) -> Pass {
         let Some((first, rest)) = self.words.split_first() else { return Pass::OtherKey };
         let Some((key_words, value_words)) = rest.split_at_checked(words_for(key.len())) else {
@@ -257,7 +257,7 @@ impl<'a> Record<'a> {
 
     /// [`Record::has_key`] and [`Record::replace_if`] in one pass, for a value of as many words as the old one: `None` if
     /// it is the record of another key. `header` is as in [`Record::read`]; the look need not have all words of the block.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn replace_alike(
         &self,
         header: u64,
