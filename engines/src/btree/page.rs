@@ -191,6 +191,14 @@ const fn unit_shift(node_words: usize) -> u32 {
 #[inline]
 pub(super) fn store_bytes(words: &[Word], out: &mut [u8]) {
     let (chunks, _) = out.as_chunks_mut::<WORD_BYTES>();
+    let count = words.len().min(chunks.len());
+    let (Some(words), Some(chunks)) = (words.get(..count), chunks.get_mut(..count)) else { return };
+    // Four at a time, since most of what a scan does is this.
+    let (word_blocks, words) = words.as_chunks::<4>();
+    let (chunk_blocks, chunks) = chunks.as_chunks_mut::<4>();
+    for (words, chunks) in word_blocks.iter().zip(chunk_blocks) {
+        *chunks = words.each_ref().map(|word| word.load(Relaxed).to_le_bytes());
+    }
     for (word, chunk) in words.iter().zip(chunks) {
         *chunk = word.load(Relaxed).to_le_bytes();
     }

@@ -184,13 +184,14 @@ impl<'g> Chunk<'_, 'g> {
             }
         }
         let with_value = !self.range.keys_only;
-        for step in 0..count {
-            if self.is_full() {
+        let fitting = count.min(left);
+        for step in 0..fitting {
+            if self.buffer.used() >= MOST_BYTES {
                 return Some(Step::Full);
             }
             let index = if self.range.reverse { to - 1 - step } else { from + step };
             let ahead = if self.range.reverse { index.saturating_sub(AHEAD) } else { index + AHEAD };
-            if step + AHEAD < count.min(left) {
+            if step + AHEAD < fitting {
                 prefetch::lines(page.record_pointer(ahead), 2);
             }
             let (now, later) = coming.split_at(coming.len().min(LINES_PER_RECORD * LINE_WORDS));
@@ -199,6 +200,7 @@ impl<'g> Chunk<'_, 'g> {
             self.buffer.push(leaf.node, leaf.version, page, index, with_value)?;
         }
         Some(match neighbour {
+            _ if fitting < count => Step::Full,
             _ if ends => Step::End,
             Some(_) if self.is_full() => Step::Full,
             Some(next) => Step::Next(next),
