@@ -471,6 +471,13 @@ impl<'a> Page<'a> {
         self.locate_from(0, key)
     }
 
+    /// The first entry whose head is not below the key's: where the key lies, unless others have the same head. Looks at no
+    /// record. O(log entries).
+    #[inline]
+    pub(super) fn locate_head(&self, key: &[u8]) -> usize {
+        self.suffix(key).map_or(0, |suffix| lower_bound(self.heads, head(suffix)))
+    }
+
     /// Which child of a branch the key belongs to. O(log entries).
     #[inline]
     pub(super) fn child_of(&self, key: &[u8]) -> usize {

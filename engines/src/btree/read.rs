@@ -20,6 +20,11 @@ use crossbeam::epoch::Guard;
 /// Lines at the front of a node that a search may look at.
 const LEAF_LINES: usize = 8;
 const BRANCH_LINES: usize = 16;
+/// What look-ups that go down together ask for: their misses overlap anyway, and what limits them is the number of lines.
+const GROUP_LEAF_LINES: usize = 5;
+const GROUP_BRANCH_LINES: usize = 9;
+/// Lines that a record of usual length lies on.
+const RECORD_LINES: usize = 3;
 /// Look-ups that go down together.
 const GROUP: usize = 16;
 
@@ -135,26 +140,41 @@ impl BTree {
     /// The leaves of up to [`GROUP`] keys, where no writer interfered, with their records on the way to the cache.
     fn leaves_of<'g>(&self, guard: &'g Guard, keys: &[&[u8]]) -> [Option<Visit<'g>>; GROUP] {
         let mut visits = [self.root_visit(guard); GROUP];
+        let mut indexes = [0; GROUP];
         let mut children: [Option<Node<'g>>; GROUP] = [None; GROUP];
         loop {
             let mut descended = false;
-            for ((key, slot), child) in keys.iter().zip(&mut visits).zip(&mut children) {
-                *child = None;
-                let Some(visit) = slot else { continue };
+            for ((key, visit), index) in keys.iter().zip(&visits).zip(&mut indexes) {
+                let Some(visit) = visit else { continue };
                 let page = visit.node.page();
                 if page.level() > 0 {
                     descended = true;
-                    *child = visit.node.child(&page, page.child_of(key), visit.version);
-                    match child {
-                        Some(child) => prefetch_front(*child, page.level() - 1),
-                        None => *slot = None,
-                    }
+                    *index = page.child_of(key);
+                    prefetch::line(page.record_pointer(*index));
                 }
             }
             if !descended {
                 break;
             }
-            // By now the lines of the first children have arrived.
+            // By now the lines of the first keys have arrived, here as below.
+            for ((slot, index), child) in visits.iter_mut().zip(indexes).zip(&mut children) {
+                *child = None;
+                let Some(visit) = slot else { continue };
+                let page = visit.node.page();
+                if page.level() > 0 {
+                    *child = visit.node.child(&page, index, visit.version);
+                    match child {
+                        Some(child) => {
+                            child.prefetch(if page.level() == 1 {
+                                GROUP_LEAF_LINES
+                            } else {
+                                GROUP_BRANCH_LINES
+                            });
+                        }
+                        None => *slot = None,
+                    }
+                }
+            }
             for (slot, child) in visits.iter_mut().zip(&children) {
                 if let (Some(visit), Some(child)) = (*slot, child) {
                     *slot = visit.go_to(*child);
@@ -163,8 +183,8 @@ impl BTree {
         }
         for (key, visit) in keys.iter().zip(visits.iter().flatten()) {
             let page = visit.node.page();
-            let (Ok(index) | Err(index)) = page.locate(key);
-            prefetch::lines(page.record_pointer(index), 2);
+            // To compare the key would be to wait for the record.
+            prefetch::lines(page.record_pointer(page.locate_head(key)), RECORD_LINES);
         }
         visits
     }
