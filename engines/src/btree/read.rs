@@ -181,7 +181,8 @@ impl BTree {
                 }
             }
         }
-        for (key, visit) in keys.iter().zip(visits.iter().flatten()) {
+        for (key, visit) in keys.iter().zip(&visits) {
+            let Some(visit) = visit else { continue };
             let page = visit.node.page();
             // To compare the key would be to wait for the record.
             prefetch::lines(page.record_pointer(page.locate_head(key)), RECORD_LINES);
