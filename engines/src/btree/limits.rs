@@ -22,7 +22,7 @@ const BRANCH_FRACTION: usize = 4;
 const LEAST_WORDS: usize = 64;
 /// Two neighbours share their entries instead of splitting one of them as long as both together are no fuller than this,
 /// in percent: what random inserts cost in rearrangement against how full they leave the leaves.
-const SHARED_PERCENT: usize = 80;
+const SHARED_PERCENT: usize = 85;
 /// The same where a record gets longer. Inserts come to each leaf in turn, but records that grow and shrink leave leaves unevenly full
 /// for ever.
 const GROWING_PERCENT: usize = 88;
