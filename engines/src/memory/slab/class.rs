@@ -8,10 +8,10 @@ use super::{Class, Page};
 use std::ptr;
 
 impl Class {
-    /// More than an eighth of its blocks, and two pages' worth of them, are free.
+    /// More than a sixteenth of its blocks, and two pages' worth of them, are free.
     pub(super) fn is_sparse(&self) -> bool {
         let free = self.blocks - self.used;
-        self.pages > 2 && free * 8 > self.blocks && free * u64::from(self.pages) > self.blocks * 2
+        self.pages > 2 && free * 16 > self.blocks && free * u64::from(self.pages) > self.blocks * 2
     }
 
     /// Takes a page into the account.

@@ -235,7 +235,7 @@ impl Class {
                     break;
                 }
             }
-            best.filter(|best| (**best).used * 8 <= (**best).blocks * 7)
+            best.filter(|best| (**best).used * 16 <= (**best).blocks * 15)
         }
     }
 }
