@@ -142,7 +142,7 @@ impl Tree {
                 let node = match lane {
                     Lane::Found(node) => Some(node),
                     _ if holds => None,
-                    _ => self.attempt(mutexed, guard, |view| view.find(key, guard)),
+                    _ => self.attempt(mutexed, guard, |view| view.find(key, guard)).map(|(_, node)| node),
                 };
                 if let Some(node) = node {
                     value.clear();

@@ -105,15 +105,17 @@ impl<'g> View<'g> {
 
     /// The node with this key, by a shortcut or by a walk from the root.
     #[inline]
-    pub(super) fn find(&self, key: &[u8], guard: &'g Guard) -> Option<&'g Node> {
-        let Some(shortcuts) = self.shortcuts() else { return self.search(key, guard).map(|(_, node)| node) };
+    pub(super) fn find(&self, key: &[u8], guard: &'g Guard) -> Option<(Link, &'g Node)> {
+        let Some(shortcuts) = self.shortcuts() else { return self.search(key, guard) };
         let hash = Shortcuts::hash(key);
-        if let Some(node) = shortcuts.get(hash).and_then(|link| self.confirm(link, key, guard)) {
-            return Some(node);
+        if let Some(link) = shortcuts.get(hash)
+            && let Some(node) = self.confirm(link, key, guard)
+        {
+            return Some((link, node));
         }
         let (link, node) = self.search(key, guard)?;
         shortcuts.offer(hash, link);
-        Some(node)
+        Some((link, node))
     }
 
     /// The node with this key, if the walk finds it. At most [`MOST_STEPS`].
@@ -272,7 +274,7 @@ impl Tree {
         self.apart_from_batches(|mutexed| {
             value.truncate(start);
             let found = self.attempt(mutexed, guard, |view| view.find(key, guard));
-            if let Some(node) = found {
+            if let Some((_, node)) = found {
                 Records::append_value(node.address(), guard, value);
             }
             found.is_some()

@@ -54,8 +54,8 @@ impl Writer {
 enum InPlace {
     Done,
     Absent,
-    /// It does not fit, or others came in between too often.
-    NeedsMutex,
+    /// It does not fit, or others came in between too often. With the node at which the key was found, if it was.
+    NeedsMutex(Option<Link>),
 }
 
 /// There are as many nodes as links can address.
@@ -120,6 +120,11 @@ impl<'a> Edit<'a> {
     #[inline]
     pub(super) fn slot(&self, depth: usize) -> Slot {
         self.writer.path.get(depth).copied().unwrap_or(ROOT)
+    }
+
+    /// The node of a link, if the key is there now as it was when the link was found.
+    fn confirm(&self, at: Option<Link>, key: &[u8]) -> Option<&'a Node> {
+        self.view.confirm(at?, key, self.guard)
     }
 
     /// Walks to a key and keeps the path, whose last place holds the key's node, which is returned, or nothing.
@@ -255,14 +260,16 @@ impl Tree {
     /// Replaces a value in place, without the mutex.
     #[inline]
     fn replace(&self, key: &[u8], value: &[u8], guard: &Guard) -> InPlace {
+        let mut at = None;
         for _ in 0..ATTEMPTS {
             let version = self.between_batches();
-            let Some(node) = self.attempt(Mutexed(false), guard, |view| view.find(key, guard)) else {
+            let Some((link, node)) = self.attempt(Mutexed(false), guard, |view| view.find(key, guard)) else {
                 if self.undisturbed(version) {
                     return InPlace::Absent;
                 }
                 continue;
             };
+            at = Some(link);
             let Some(record) = self.records.whole(node, guard) else { break };
             let mut before = 0;
             let replaced = record.replace_if(value, |len| {
@@ -279,19 +286,24 @@ impl Tree {
                 Replaced::Dead => std::hint::spin_loop(),
             }
         }
-        InPlace::NeedsMutex
+        InPlace::NeedsMutex(at)
     }
 
     /// Inserts the record or replaces its value.
     pub(super) fn set(&self, key: &[u8], value: &[u8]) -> Result<(), Full> {
         let guard = &epoch::pin();
-        if self.replace(key, value, guard) == InPlace::Done {
-            return Ok(());
-        }
+        let at = match self.replace(key, value, guard) {
+            InPlace::Done => return Ok(()),
+            InPlace::Absent => None,
+            InPlace::NeedsMutex(at) => at,
+        };
         let fresh = self.records.create(key, value);
         let mut writer = self.lock(guard);
         let mut edit = Edit::new(self, &mut writer, guard);
-        edit.put(key, value, Some(fresh))?;
+        match edit.confirm(at, key) {
+            Some(node) => edit.exchange(node, fresh, value.len()),
+            None => edit.put(key, value, Some(fresh))?,
+        }
         edit.upkeep();
         Ok(())
     }
@@ -299,15 +311,16 @@ impl Tree {
     /// Replaces the value of a key; returns whether the key is there.
     pub(super) fn update(&self, key: &[u8], value: &[u8]) -> bool {
         let guard = &epoch::pin();
-        match self.replace(key, value, guard) {
+        let at = match self.replace(key, value, guard) {
             InPlace::Absent => return false,
             InPlace::Done => return true,
-            InPlace::NeedsMutex => {}
-        }
+            InPlace::NeedsMutex(at) => at,
+        };
         let mut writer = self.lock(guard);
         let mut edit = Edit::new(self, &mut writer, guard);
         let head = edit.view.heads().head(key);
-        let Some((_, node)) = edit.descend(head, key) else { return false };
+        let found = edit.confirm(at, key).or_else(|| edit.descend(head, key).map(|(_, node)| node));
+        let Some(node) = found else { return false };
         edit.set_value(node, key, value, None);
         edit.upkeep();
         true
