@@ -59,7 +59,7 @@ impl Array {
         } else {
             here..here + 1
         };
-        let (mut entries, mut hot) = (Gathered::default(), None);
+        let (mut entries, mut hot) = (self.room_for(extents.get(range.clone()).unwrap_or_default()), None);
         for (index, extent) in extents.iter().enumerate().skip(range.start).take(range.len()) {
             if index != here {
                 extent.latch().lock();
@@ -90,6 +90,13 @@ impl Array {
         counters.rebuilds += 1;
         counters.moved(entries.len());
         self.exchange(top, range, &entries, &parts, guard);
+    }
+
+    /// Room for what some extents hold: asked for at once, because what grows step by step leaves an allocator with memory of
+    /// each step.
+    fn room_for(&self, extents: &[Arc<Extent>]) -> Gathered {
+        let segments: usize = extents.iter().map(|extent| extent.len()).sum();
+        Gathered::with_capacity(segments * self.geometry.segment_bytes())
     }
 
     /// Builds the parts, puts them in the place of extents that are locked, and makes those obsolete.
@@ -232,8 +239,9 @@ impl Array {
     pub(super) fn pack_from(&self, index: usize, counters: &mut Counters, guard: &Guard) -> Option<usize> {
         let top = self.root.load(guard);
         let end = (index + NEIGHBOURS).min(top.extents().len());
-        let mut entries = Gathered::default();
-        for extent in top.extents().get(index..end).unwrap_or_default() {
+        let extents = top.extents().get(index..end).unwrap_or_default();
+        let mut entries = self.room_for(extents);
+        for extent in extents {
             extent.latch().lock();
             for segment in extent.iter() {
                 segment.latch().lock();

@@ -1,8 +1,8 @@
 //! The memory of an extent: words side by side, on huge pages where it is large enough.
 //!
-//! From 2 MiB on it comes from the kernel and not from the allocator, for two reasons: an allocator that has written so much as
-//! one word into a stretch has got a small page there, and then the kernel gives no huge page any more, whatever it was
-//! advised; and what is given back leaves the process at once.
+//! From 128 KiB on it comes from the kernel and not from the allocator: what is given back leaves the process at once, where an
+//! allocator keeps as much as a rebuild gave back for later; and from 2 MiB on, an allocator that has written so much as one word
+//! into a stretch has got a small page there, and then the kernel gives no huge page any more, whatever it was advised.
 //!
 //! Invariants
 //! - `len` words from `start` on are one allocation or mapping of this stretch alone, all zero before anyone could read them.
@@ -24,6 +24,10 @@ use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+
+/// Bytes of the least stretch that comes from the kernel: many enough that a mapping and its page faults cost little beside
+/// filling it.
+const MAPPED_BYTES_LEAST: usize = 128 << 10;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ impl Stretch {
         assert!(layout.size() == bytes, "an extent within the limits of its options");
         held.fetch_add(bytes as u64, Ordering::Relaxed);
         let held = Arc::clone(held);
-        if bytes >= HUGE_PAGE_BYTES
+        if bytes >= MAPPED_BYTES_LEAST
             && let Some(start) = mapping::map(bytes)
         {
             return Self { start, len, layout, is_mapped: true, held };
@@ -94,8 +98,22 @@ mod mapping {
     /// So many bytes are whole pages on every machine.
     const PAGES_BYTES: usize = 64 << 10;
 
-    /// Zero words of so many bytes; `None` if the kernel has none.
+    /// Zero words of so many bytes, aligned to huge pages if they fill one; `None` if the kernel has none.
     pub(super) fn map(bytes: usize) -> Option<NonNull<Word>> {
+        let start = if bytes < HUGE_PAGE_BYTES { map_small(bytes) } else { map_huge(bytes) }?;
+        huge::count_mapped(bytes);
+        Some(start.cast())
+    }
+
+    fn map_small(bytes: usize) -> Option<NonNull<u8>> {
+        // SAFETY: a new private mapping, which the kernel places where nothing is and rounds up to whole pages.
+        let found = unsafe {
+            mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        };
+        NonNull::new(found.ok()?.cast())
+    }
+
+    fn map_huge(bytes: usize) -> Option<NonNull<u8>> {
         let len = bytes.next_multiple_of(PAGES_BYTES);
         // SAFETY: a new private mapping, which the kernel places where nothing is.
         let found = unsafe {
@@ -119,8 +137,7 @@ mod mapping {
         }
         // SAFETY: `len` bytes from `start` on are mapped, zero, and ours.
         huge::advise(unsafe { std::slice::from_raw_parts(start, len) });
-        huge::count_mapped(len);
-        NonNull::new(start.cast())
+        NonNull::new(start)
     }
 
     /// Gives back what [`map`] gave for so many bytes.
@@ -128,9 +145,11 @@ mod mapping {
     /// # Safety
     /// Nobody uses it any more.
     pub(super) unsafe fn unmap(start: NonNull<Word>, bytes: usize) {
+        // A small one has as many pages as its bytes touch, which the kernel rounds up to by itself.
+        let len = if bytes < HUGE_PAGE_BYTES { bytes } else { bytes.next_multiple_of(PAGES_BYTES) };
         // SAFETY: by the caller; the length is the one that was mapped.
-        if unsafe { munmap(start.as_ptr().cast(), bytes.next_multiple_of(PAGES_BYTES)) }.is_ok() {
-            huge::count_unmapped(bytes.next_multiple_of(PAGES_BYTES));
+        if unsafe { munmap(start.as_ptr().cast(), len) }.is_ok() {
+            huge::count_unmapped(bytes);
         }
     }
 }
