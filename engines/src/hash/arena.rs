@@ -1,4 +1,4 @@
-//! Where addresses become references: lines, segments, nodes and records in the blocks of two slabs.
+//! Where addresses become references: lines, segments, nodes and records in the blocks of a slab.
 //!
 //! A *slot* is a word with the address of a record in bits 3 to 47, how far the line is from where a search for the key
 //! begins in bits 0 to 2, and a tag of the hash in bits 48 to 63. An *entry* is a word with the address of a
@@ -20,7 +20,7 @@ use super::control::SLOTS;
 use crate::memory::SMALL_WORDS_MOST;
 use crate::memory::prefetch;
 use crate::memory::record::{Alike, Pass, Record, Replaced, record_words};
-use crate::memory::slab::{Block, Slab};
+use crate::memory::slab::{Block, Slab, UNMOVED};
 use crate::memory::words::{WORD_BYTES, Word};
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
@@ -101,11 +101,10 @@ pub(super) enum Target<'g> {
     Node(&'g Node),
 }
 
-/// The two slabs: of records, and of segments and nodes.
+/// The slab. Segments and nodes lie in pages of their own in it, because they cannot be moved out of a sparse one.
 #[derive(Debug)]
 pub(super) struct Arena {
-    records: Arc<Slab>,
-    tables: Arc<Slab>,
+    slab: Arc<Slab>,
 }
 
 impl SlotWord {
@@ -315,30 +314,25 @@ impl<'g> Entry<'g> {
 }
 
 impl Arena {
-    /// Two slabs without memory.
+    /// A slab without memory.
     pub(super) fn new() -> Self {
-        Self { records: Slab::new(), tables: Slab::new() }
+        Self { slab: Slab::new() }
     }
 
-    /// Bytes of both slabs.
+    /// Bytes of the pages and blocks that are in use.
     pub(super) fn held_bytes(&self) -> u64 {
-        self.records.held_bytes() + self.tables.held_bytes()
-    }
-
-    /// Bytes of segments and nodes, with what is free of their pages.
-    pub(super) fn table_bytes(&self) -> u64 {
-        self.tables.held_bytes()
+        self.slab.held_bytes()
     }
 
     /// Whether pages of records should be evacuated.
     #[inline]
     pub(super) fn is_sparse(&self) -> bool {
-        self.records.is_sparse()
+        self.slab.is_sparse()
     }
 
     /// Lets pages of records that were not emptied be chosen again.
     pub(super) fn retry_stuck_pages(&self) {
-        self.records.retry_stuck_pages();
+        self.slab.retry_stuck_pages();
     }
 
     /// Whether a smaller block would do for a record.
@@ -355,22 +349,17 @@ impl Arena {
     }
 
     /// A segment whose lines are empty, at most [`LINES_MOST`]. Reached by nobody yet.
-    pub(super) fn new_segment<'g>(&self, stripe: usize, lines: usize, _pin: &'g Guard) -> Entry<'g> {
+    pub(super) fn new_segment<'g>(&self, lines: usize, _pin: &'g Guard) -> Entry<'g> {
         let lines = lines.clamp(1, LINES_MOST);
-        let block = self.tables.allocate(stripe, lines * LINE_WORDS);
+        let block = self.slab.allocate(UNMOVED, lines * LINE_WORDS);
         // SAFETY: the block is ours alone and has so many words, each of which is written before it can be read.
         unsafe { block.words(lines * LINE_WORDS) }.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         Entry { word: block.address() | (lines as u64) << HIGH_SHIFT, pin: PhantomData }
     }
 
     /// A node whose lower half of entries leads to one segment of depth 1 and the upper half to another.
-    pub(super) fn new_node<'g>(
-        &self,
-        stripe: usize,
-        halves: [(Entry<'g>, u64); 2],
-        _pin: &'g Guard,
-    ) -> Entry<'g> {
-        let block = self.tables.allocate(stripe, NODE_WORDS);
+    pub(super) fn new_node<'g>(&self, halves: [(Entry<'g>, u64); 2], _pin: &'g Guard) -> Entry<'g> {
+        let block = self.slab.allocate(UNMOVED, NODE_WORDS);
         // SAFETY: the block is ours alone, has the words of a node, and each is written before it can be read.
         let words = unsafe { block.words(NODE_WORDS) };
         let (entries, counts) = words.split_at(FAN_OUT);
@@ -387,14 +376,14 @@ impl Arena {
     ///
     /// # Safety
     /// No word leads to it any more but words in segments and nodes that were retired too; nobody else retires it.
-    pub(super) unsafe fn retire_table(&self, stripe: usize, entry: Entry<'_>, pin: &Guard) {
+    pub(super) unsafe fn retire_table(&self, entry: Entry<'_>, pin: &Guard) {
         let words = match (entry.word >> HIGH_SHIFT) as usize {
             0 => NODE_WORDS,
             lines => lines * LINE_WORDS,
         };
         if let Some(block) = Block::at(entry.word & ADDRESS) {
             // SAFETY: it was allocated here with so many words; the rest is the caller's promise.
-            unsafe { self.tables.retire(pin, stripe, block, words) };
+            unsafe { self.slab.retire(pin, UNMOVED, block, words) };
         }
     }
 
@@ -409,7 +398,7 @@ impl Arena {
         _pin: &'g Guard,
     ) -> Slot<'g> {
         let words = record_words(key.len(), value.len());
-        let block = self.records.allocate(stripe, words);
+        let block = self.slab.allocate(stripe, words);
         // SAFETY: the block is ours alone and has so many words, each of which is written before it can be read.
         Record::create(unsafe { block.words(words) }, key, value);
         Slot { word: block.address() | u64::from(tag) << HIGH_SHIFT, pin: PhantomData }
@@ -425,7 +414,7 @@ impl Arena {
         let words = slot.record().used_words();
         if let Some(block) = slot.block() {
             // SAFETY: it was allocated here, as small or large as it is now; the rest is the caller's promise.
-            unsafe { self.records.retire(pin, stripe, block, words) };
+            unsafe { self.slab.retire(pin, stripe, block, words) };
         }
     }
 
@@ -433,7 +422,7 @@ impl Arena {
     /// Returns whether there was such a page.
     pub(super) fn visit_sparse_page(&self, pin: &Guard, mut visit: impl FnMut(u64, &[u8])) -> bool {
         let (mut blocks, mut key) = (Vec::new(), Vec::new());
-        if !self.records.sparse_page(pin, &mut blocks) {
+        if !self.slab.sparse_page(pin, &mut blocks) {
             return false;
         }
         for block in blocks {
@@ -454,7 +443,6 @@ impl Arena {
 
     /// Hands what was retired to the epoch.
     pub(super) fn flush_retired(&self, pin: &Guard) {
-        self.records.flush_retired(pin);
-        self.tables.flush_retired(pin);
+        self.slab.flush_retired(pin);
     }
 }

@@ -27,7 +27,7 @@ pub struct HashOptions {
 
 impl Default for HashOptions {
     fn default() -> Self {
-        Self { buckets: 1024, load_factor: 0.85, shards: 64, segment_lines: 64, seed: None }
+        Self { buckets: 1024, load_factor: 0.9, shards: 64, segment_lines: 64, seed: None }
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) static OPTIONS: &[OptionDoc] = &[
     OptionDoc {
         name: "load_factor",
         range: "0.1–0.9",
-        default: "0.85",
+        default: "0.9",
         summary: "part of its buckets in use at which a segment is split",
     },
     OptionDoc {

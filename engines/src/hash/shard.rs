@@ -25,7 +25,6 @@ use super::segment::{Found, Segment, Wanted};
 use crate::error::{Error, Result};
 use crate::memory::latch::{Version, VersionLatch};
 use crate::memory::record::{Alike, Replaced};
-use crate::memory::slab::STRIPES;
 use crossbeam::epoch::Guard;
 use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -90,8 +89,6 @@ pub(super) struct Shard {
     root: Root,
     pub(super) batches: VersionLatch,
     number: usize,
-    /// Of the slab of segments: the same for shards whose segments are about as large, so that a page serves all of them.
-    table_stripe: usize,
     shape: Shape,
     writers: CachePadded<Writers>,
 }
@@ -153,14 +150,12 @@ impl Shard {
     /// An empty shard.
     pub(super) fn new(number: usize, options: &HashOptions, common: &Common, pin: &Guard) -> Self {
         let shape = Shape::of(number, options);
-        let table_stripe = number * STRIPES / options.shards;
-        let entry = common.arena.new_segment(table_stripe, shape.lines_least, pin);
+        let entry = common.arena.new_segment(shape.lines_least, pin);
         let slots = Segment::of(entry).map_or(0, Segment::slots) as u64;
         let figures = Figures { segments: 1, slots, ..Figures::default() };
         let writers = Writers { latch: Mutex::new(figures), live_bytes: AtomicU64::new(0) };
         let root = Root::new(entry);
-        let shard =
-            Self { root, batches: VersionLatch::new(), number, table_stripe, shape, writers: writers.into() };
+        let shard = Self { root, batches: VersionLatch::new(), number, shape, writers: writers.into() };
         shard.presize(common, pin);
         shard
     }
@@ -489,7 +484,7 @@ impl<'g> Latched<'_, 'g> {
     }
 
     fn new_segment(&mut self, lines: usize) -> Entry<'g> {
-        let entry = self.common.arena.new_segment(self.shard.table_stripe, lines, self.pin);
+        let entry = self.common.arena.new_segment(lines, self.pin);
         let segment = Segment::of(entry);
         self.zeroed += (segment.map_or(0, Segment::lines) * LINE_BYTES) as u64;
         self.figures.slots += segment.map_or(0, Segment::slots) as u64;
@@ -503,7 +498,7 @@ impl<'g> Latched<'_, 'g> {
         self.figures.segments -= 1;
         // SAFETY: each caller has just let all entries of the segment lead elsewhere; segments hang in one node, and
         // entries change under the latch only.
-        unsafe { self.common.arena.retire_table(self.shard.table_stripe, entry, self.pin) };
+        unsafe { self.common.arena.retire_table(entry, self.pin) };
     }
 
     fn hash_of(&self, slot: Slot<'_>) -> KeyHash {
@@ -547,7 +542,7 @@ impl<'g> Latched<'_, 'g> {
             place.level.put(place.first + place.span() / 2, depth, high, in_high);
         } else {
             let halves = [(low, in_low), (high, in_high)];
-            let node = self.common.arena.new_node(self.shard.table_stripe, halves, self.pin);
+            let node = self.common.arena.new_node(halves, self.pin);
             self.zeroed += NODE_BYTES as u64;
             self.figures.nodes += 1;
             place.level.put_node(place.first, node);
@@ -573,7 +568,7 @@ impl<'g> Latched<'_, 'g> {
                 above.put(index, NODE_BITS, joined, count);
                 self.figures.nodes -= 1;
                 // SAFETY: only the entry above led to the node, and leads elsewhere now; entries change under the latch.
-                unsafe { self.common.arena.retire_table(self.shard.table_stripe, node, self.pin) };
+                unsafe { self.common.arena.retire_table(node, self.pin) };
             }
             _ => place.level.put(place.first.min(first), depth, joined, count),
         }

@@ -56,6 +56,8 @@ const TABLE_BYTES: usize = 4 << 10;
 pub(crate) use crate::memory::SMALL_WORDS_MOST;
 /// Writers with different stripes do not wait for each other.
 pub(crate) const STRIPES: usize = 8;
+/// The stripe of blocks that nobody can move, whatever their number: pages of it are never drained.
+pub(crate) const UNMOVED: usize = usize::MAX;
 /// A free block says so in its first word. No user of a block sets this bit.
 pub(crate) const FREE: u64 = 1 << 63;
 /// Retired blocks are handed to the epoch in parcels of so many blocks…
@@ -238,7 +240,8 @@ unsafe impl Send for Regions {}
 
 /// See the head of this file.
 pub(crate) struct Slab {
-    shelves: [CachePadded<Shelf>; STRIPES],
+    /// One a stripe, and that of [`UNMOVED`] behind them.
+    shelves: [CachePadded<Shelf>; STRIPES + 1],
     regions: Mutex<Regions>,
     /// Blocks from the allocator directly: their words by their address.
     large: Mutex<HashMap<u64, usize>>,
@@ -250,10 +253,10 @@ pub(crate) struct Slab {
     waiting: AtomicUsize,
 }
 
-/// The index of a stripe, from any number.
+/// The index of a stripe, from any number or [`UNMOVED`].
 #[inline]
 pub(crate) fn stripe_of(number: usize) -> usize {
-    number % STRIPES
+    if number == UNMOVED { STRIPES } else { number % STRIPES }
 }
 
 fn large_layout(words: usize) -> Layout {
@@ -427,7 +430,7 @@ impl Slab {
                 class.push_back(page);
             }
         }
-        if class.is_sparse() {
+        if owner & 0xff != STRIPES as u32 && class.is_sparse() {
             self.sparse.fetch_or(1 << (owner & 0xff), Ordering::Relaxed);
         }
     }

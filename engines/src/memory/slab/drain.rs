@@ -16,7 +16,7 @@
 //! Thread safety: as in [`super`]: whoever holds the stripe's mutex holds its classes, its pages and its queue.
 #![expect(unsafe_code, reason = "pages are reached by pointers")]
 
-use super::{Block, CLASS_WORDS, Class, FREE, Page, Slab, Stripe, page_blocks};
+use super::{Block, CLASS_WORDS, Class, FREE, Page, STRIPES, Slab, Stripe, page_blocks};
 use crate::memory::words::WORD_BYTES;
 use crate::sync::Ordering;
 use crossbeam::epoch::Guard;
@@ -105,7 +105,7 @@ impl Slab {
     /// Makes all pages that were drained in vain ordinary ones, which are drained again if their class is sparse: for a user who
     /// can move now what it could not before. O(pages with room).
     pub(crate) fn retry_stuck_pages(&self) {
-        for (index, shelf) in self.shelves.iter().enumerate() {
+        for (index, shelf) in self.shelves.iter().enumerate().take(STRIPES) {
             let stripe = &mut *shelf.stripe.lock();
             while let Some(page) = stripe.draining.pages.pop_front() {
                 // SAFETY: pages in the queue are live, of this stripe, which is held, draining and not held.
