@@ -15,7 +15,6 @@
     reason = "memory aligned to huge pages, which must be advised before it is first touched"
 )]
 
-use crate::memory::huge::{self, HUGE_PAGE_BYTES};
 use crate::memory::prefetch::LINE_BYTES;
 use crate::memory::words::Word;
 use crate::sync::Ordering;
@@ -88,10 +87,11 @@ impl Drop for Stretch {
     }
 }
 
-/// Memory from the kernel, aligned to huge pages.
+/// Memory from the kernel.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod mapping {
-    use super::{HUGE_PAGE_BYTES, Word, huge};
+    use super::Word;
+    use crate::memory::huge::{self, HUGE_PAGE_BYTES};
     use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
     use std::ptr::{self, NonNull};
 

@@ -7,7 +7,8 @@
 //! - `batches` is locked while a batch is applied, and by batches only, under the latches of all their shards: what was
 //!   read while its version held belongs to no half of a batch, and a value is replaced without the latch only
 //!   if, under the record's lock, the version still holds.
-//! - No operation moves more than [`ENTRIES_MOVED_MOST`] entries, as long as no 448 keys have the same 30 bits of hash.
+//! - No operation moves more than [`ENTRIES_MOVED_MOST`] entries, as long as no more keys
+//!   than one segment holds have the same 30 bits of hash.
 //!
 //! Thread safety: readers write nothing but their own pin. Order of taking: pin, latches in ascending order of shards, lock of
 //! a record, slab.

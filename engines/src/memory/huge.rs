@@ -117,6 +117,23 @@ pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
     }
 }
 
+/// Gives the memory of some whole small pages back, and takes it out of the account; whether it is gone. It is all zero when
+/// it is touched again, which the caller counts.
+///
+/// # Safety
+/// It lies in a mapping of [`map`], begins where a small page begins, and nobody uses it.
+pub(crate) unsafe fn discard(start: *mut u8, bytes: usize) -> bool {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    // SAFETY: by the caller.
+    if unsafe { rustix::mm::madvise(start.cast(), bytes, rustix::mm::Advice::LinuxDontNeed) }.is_ok() {
+        count_unmapped(bytes);
+        return true;
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (start, bytes);
+    false
+}
+
 #[cfg(not(all(target_os = "linux", not(miri))))]
 const LAYOUT: std::alloc::Layout = match std::alloc::Layout::from_size_align(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES)
 {

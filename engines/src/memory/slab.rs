@@ -7,6 +7,9 @@
 //! apart up to 256 bytes and an eighth apart above (as in jemalloc; J. Evans, 2006), so that a class wastes little; what
 //! wastes more is pages left half empty when sizes change, and [`Slab::sparse_page`] names the blocks to move.
 //!
+//! Idle pages beyond an eighth of those in use at that moment are given back to the kernel one by one, so that what is left of a structure which
+//! lost most of its records does not keep as many regions as it has pages.
+//!
 //! The first region is on small pages, so that a small engine costs what it touches; those after it ask for huge pages.
 //!
 //! Invariants
@@ -67,6 +70,11 @@ const PARCEL_WORDS: usize = 8 << 10;
 /// …or so large a part of the live blocks, one in so many, so that the last blocks of a structure which is emptied do not keep
 /// its pages.
 const PARCEL_SHARE: usize = 16;
+
+/// Idle pages that are kept for later: so many,
+const PRESENT_PAGES_LEAST: usize = 16;
+/// and one for so many in use.
+const PRESENT_SHARE: usize = 8;
 
 const CLASSES: usize = 71;
 
@@ -173,6 +181,8 @@ struct Region {
     pages: [Page; PAGES],
     /// Pages that serve no class, a bit each. Guarded by the table of regions, as are the others.
     idle: u32,
+    /// Idle pages whose memory the kernel has got back, a bit each.
+    absent: u32,
     /// Where it stands in the list of those with as many idle pages.
     position: usize,
 }
@@ -182,6 +192,13 @@ const _: () = assert!(size_of::<Region>() <= TABLE_BYTES);
 /// Bytes of a page that serve blocks, and where they begin in the region.
 const fn page_span(index: usize) -> (usize, usize) {
     if index == 0 { (TABLE_BYTES, PAGE_BYTES - TABLE_BYTES) } else { (index * PAGE_BYTES, PAGE_BYTES) }
+}
+
+impl Region {
+    /// Bytes of its absent pages.
+    fn absent_bytes(&self) -> usize {
+        (0..PAGES).filter(|index| self.absent >> index & 1 != 0).map(|index| page_span(index).1).sum()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -233,6 +250,8 @@ struct Regions {
     count: usize,
     /// Idle pages of all regions.
     idle_pages: usize,
+    /// Those of them that are absent.
+    absent_pages: usize,
 }
 
 // SAFETY: regions are plain memory; the mutex around this table guards it.
@@ -249,8 +268,21 @@ pub(crate) struct Slab {
     held_bytes: AtomicU64,
     /// Stripes, a bit each, in which a class has many free blocks.
     sparse: AtomicU32,
-    /// Retired blocks that wait for the epoch.
-    waiting: AtomicUsize,
+    /// Retired blocks that wait for the epoch, of either kind.
+    waiting: [AtomicUsize; 2],
+}
+
+/// Whether blocks may be moved out of sparse pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Moved,
+    Unmoved,
+}
+
+impl Kind {
+    const fn of(stripe_index: usize) -> Self {
+        if stripe_index < STRIPES { Self::Moved } else { Self::Unmoved }
+    }
 }
 
 /// The index of a stripe, from any number or [`UNMOVED`].
@@ -284,7 +316,7 @@ impl Slab {
             large: Mutex::default(),
             held_bytes: AtomicU64::new(0),
             sparse: AtomicU32::new(0),
-            waiting: AtomicUsize::new(0),
+            waiting: [AtomicUsize::new(0), AtomicUsize::new(0)],
         })
     }
 
@@ -430,7 +462,7 @@ impl Slab {
                 class.push_back(page);
             }
         }
-        if owner & 0xff != STRIPES as u32 && class.is_sparse() {
+        if Kind::of((owner & 0xff) as usize) == Kind::Moved && class.is_sparse() {
             self.sparse.fetch_or(1 << (owner & 0xff), Ordering::Relaxed);
         }
     }
@@ -441,8 +473,9 @@ impl Slab {
     /// It was allocated here; it was taken out of the structure, so that no thread which pins itself from now on can reach
     /// it; nobody else retires or frees it.
     pub(crate) unsafe fn retire(self: &Arc<Self>, guard: &Guard, stripe: usize, block: Block, words: usize) {
+        let stripe_index = stripe_of(stripe);
         let parcel = {
-            let Some(shelf) = self.shelves.get(stripe_of(stripe)) else { return };
+            let Some(shelf) = self.shelves.get(stripe_index) else { return };
             let mut stripe = shelf.stripe.lock();
             stripe.retired.push((block, words as u32));
             stripe.retired_words += words;
@@ -450,36 +483,46 @@ impl Slab {
             shelf.retired.store(count, Ordering::Relaxed);
             let full = count >= PARCEL_BLOCKS || stripe.retired_words >= PARCEL_WORDS;
             // Few look-ups of the other stripes are enough.
-            if !(full || count.is_power_of_two() && self.live_blocks() <= count * PARCEL_SHARE) {
+            let kind = Kind::of(stripe_index);
+            if !(full || count.is_power_of_two() && self.live_blocks(kind) <= count * PARCEL_SHARE) {
                 return;
             }
             stripe.retired_words = 0;
             shelf.retired.store(0, Ordering::Relaxed);
             std::mem::take(&mut stripe.retired)
         };
-        self.defer(guard, parcel);
+        self.defer(guard, Kind::of(stripe_index), parcel);
         // Without this, the blocks of many parcels would wait in a buffer of this thread.
         guard.flush();
     }
 
-    /// Small blocks that are out and were not retired; about, while others allocate and free.
-    fn live_blocks(&self) -> usize {
+    /// Small blocks of a kind that are out and were not retired; about, while others allocate and free.
+    fn live_blocks(&self, kind: Kind) -> usize {
         let sum = |count: fn(&Shelf) -> &AtomicUsize| -> usize {
-            self.shelves.iter().map(|shelf| count(shelf).load(Ordering::Relaxed)).sum()
+            let shelves = self.shelves.iter().enumerate().filter(|(index, _)| Kind::of(*index) == kind);
+            shelves.map(|(_, shelf)| count(shelf).load(Ordering::Relaxed)).sum()
         };
-        let retired = sum(|shelf| &shelf.retired) + self.waiting.load(Ordering::Relaxed);
+        let retired = sum(|shelf| &shelf.retired) + self.waiting(kind).load(Ordering::Relaxed);
         sum(|shelf| &shelf.used).saturating_sub(retired)
     }
 
-    fn defer(self: &Arc<Self>, guard: &Guard, parcel: Vec<(Block, u32)>) {
-        self.waiting.fetch_add(parcel.len(), Ordering::Relaxed);
+    const fn waiting(&self, kind: Kind) -> &AtomicUsize {
+        let [moved, unmoved] = &self.waiting;
+        match kind {
+            Kind::Moved => moved,
+            Kind::Unmoved => unmoved,
+        }
+    }
+
+    fn defer(self: &Arc<Self>, guard: &Guard, kind: Kind, parcel: Vec<(Block, u32)>) {
+        self.waiting(kind).fetch_add(parcel.len(), Ordering::Relaxed);
         let slab: Weak<Self> = Arc::downgrade(self);
         // SAFETY: the blocks were retired before now, so that by the time this runs nobody who could reach them is pinned.
         // If the slab is gone by then, so is its memory.
         unsafe {
             guard.defer_unchecked(move || {
                 if let Some(slab) = slab.upgrade() {
-                    slab.waiting.fetch_sub(parcel.len(), Ordering::Relaxed);
+                    slab.waiting(kind).fetch_sub(parcel.len(), Ordering::Relaxed);
                     for (block, words) in parcel {
                         slab.free(block, words as usize);
                     }
@@ -490,7 +533,7 @@ impl Slab {
 
     /// Hands all that was retired to the epoch, and lets it free what it can. For tests and for `compact`.
     pub(crate) fn flush_retired(self: &Arc<Self>, guard: &Guard) {
-        for shelf in &self.shelves {
+        for (index, shelf) in self.shelves.iter().enumerate() {
             let parcel = {
                 let mut stripe = shelf.stripe.lock();
                 stripe.retired_words = 0;
@@ -498,7 +541,7 @@ impl Slab {
                 std::mem::take(&mut stripe.retired)
             };
             if !parcel.is_empty() {
-                self.defer(guard, parcel);
+                self.defer(guard, Kind::of(index), parcel);
             }
         }
         guard.flush();
@@ -526,8 +569,14 @@ impl Slab {
             regions.unlist(region);
             let handle = region;
             let region = region.as_ptr();
-            let index = (*region).idle.trailing_zeros() as usize;
+            let present = (*region).idle & !(*region).absent;
+            let index = if present == 0 { (*region).idle } else { present }.trailing_zeros() as usize;
             (*region).idle &= !(1 << index);
+            if present == 0 {
+                (*region).absent &= !(1 << index);
+                regions.absent_pages -= 1;
+                huge::count_mapped(page_span(index).1);
+            }
             regions.idle_pages -= 1;
             regions.list(handle);
             let page = &raw mut (*region).pages[index];
@@ -570,7 +619,24 @@ impl Slab {
                 regions.unlist(empty);
                 regions.count -= 1;
                 regions.idle_pages -= PAGES;
-                huge::unmap(empty.cast());
+                regions.absent_pages -= (*empty.as_ptr()).absent.count_ones() as usize;
+                unmap_region(empty);
+                if empty == handle {
+                    return;
+                }
+            }
+            let in_use = regions.count * PAGES - regions.idle_pages;
+            let most = PRESENT_PAGES_LEAST + in_use / PRESENT_SHARE;
+            // Those of this region that became idle before too, as there may be fewer in use now than then.
+            let mut present = (*region).idle & !(*region).absent;
+            while present != 0 && regions.idle_pages - regions.absent_pages > most {
+                let index = present.trailing_zeros() as usize;
+                present &= present - 1;
+                let (start, bytes) = page_span(index);
+                if huge::discard(region.cast::<u8>().add(start), bytes) {
+                    (*region).absent |= 1 << index;
+                    regions.absent_pages += 1;
+                }
             }
         }
     }
@@ -578,7 +644,13 @@ impl Slab {
 
 impl Regions {
     fn new() -> Self {
-        Self { by_idle: [const { Vec::new() }; PAGES + 1], lists: 0, count: 0, idle_pages: 0 }
+        Self {
+            by_idle: [const { Vec::new() }; PAGES + 1],
+            lists: 0,
+            count: 0,
+            idle_pages: 0,
+            absent_pages: 0,
+        }
     }
 
     /// A region with idle pages, as few as there are.
@@ -634,7 +706,7 @@ impl Drop for Slab {
         }
         for region in self.regions.get_mut().by_idle.iter().flatten() {
             // SAFETY: as above.
-            unsafe { huge::unmap(region.cast()) };
+            unsafe { unmap_region(*region) };
         }
     }
 }
@@ -642,6 +714,16 @@ impl Drop for Slab {
 impl std::fmt::Debug for Slab {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slab").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
+    }
+}
+
+/// # Safety
+/// The region is live, and nobody uses it any more.
+unsafe fn unmap_region(region: NonNull<Region>) {
+    // SAFETY: by the caller. What is absent was taken out of the account before.
+    unsafe {
+        huge::count_mapped((*region.as_ptr()).absent_bytes());
+        huge::unmap(region.cast());
     }
 }
 
@@ -657,6 +739,7 @@ fn new_region(first: bool) -> NonNull<Region> {
     // SAFETY: the table lies within the region; pages are written when they are taken.
     unsafe {
         (&raw mut (*region.as_ptr()).idle).write(u32::MAX);
+        (&raw mut (*region.as_ptr()).absent).write(0);
         (&raw mut (*region.as_ptr()).position).write(0);
     }
     region.as_ptr().expose_provenance();

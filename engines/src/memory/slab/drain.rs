@@ -77,7 +77,7 @@ impl Slab {
         self.sparse.load(Ordering::Relaxed) != 0
     }
 
-    /// Chooses a sparse page, which hands out nothing from now on, and appends the blocks of it that are not free,
+    /// Chooses a sparse page, never one of [`super::UNMOVED`], which hands out nothing from now on, and appends the blocks of it that are not free,
     /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
     /// back when the last one is freed. Returns whether there was such a page.
     ///
@@ -151,7 +151,8 @@ impl Slab {
 
     /// Makes a sparse page of any stripe a draining one, holds it, and lists its blocks.
     fn drain_page(&self, blocks: &mut Vec<Block>) -> Option<*mut Page> {
-        let mut flagged = self.sparse.load(Ordering::Relaxed);
+        // Users take what they find in a page for blocks that they can move.
+        let mut flagged = self.sparse.load(Ordering::Relaxed) & ((1 << STRIPES) - 1);
         while flagged != 0 {
             let index = flagged.trailing_zeros() as usize;
             flagged &= flagged - 1;

@@ -1,6 +1,7 @@
 //! The slab against a shadow set of what is out, and what it gives back.
 
 use super::*;
+use crate::testing::eventually;
 use crate::testing::within;
 use crossbeam::epoch;
 use std::collections::HashSet;
@@ -192,6 +193,68 @@ fn empty_regions_go_back_to_the_allocator() {
             let table = slab.regions.lock();
             assert_eq!((table.count, table.idle_pages), (1, PAGES), "one is kept for the next page");
         }
+    });
+}
+
+/// What remains of many pages keeps its own, not their regions; what comes back is zero, and is used again.
+#[test]
+fn idle_pages_go_back_to_the_kernel() {
+    within(LIMIT, "idle pages", || {
+        let slab = Slab::new();
+        let regions = if cfg!(miri) { 2 } else { 12 };
+        let per_page = PAGE_BYTES / WORD_BYTES / SMALL_WORDS_MOST;
+        for round in 0..3 {
+            let out: Vec<_> = (0..(regions * PAGES * per_page) as u64)
+                .map(|mark| Out::new(&slab, 0, SMALL_WORDS_MOST, mark))
+                .collect();
+            // One page in sixteen keeps a block, so that every region has some.
+            let (kept, freed): (Vec<_>, Vec<_>) =
+                out.into_iter().enumerate().partition(|(n, _)| n % (16 * per_page) == round * 8);
+            freed.into_iter().for_each(|(_, one)| one.free(&slab));
+            {
+                let table = slab.regions.lock();
+                let present = table.idle_pages - table.absent_pages;
+                let in_use = table.count * PAGES - table.idle_pages;
+                assert!(in_use >= regions * 2, "{in_use} pages in use");
+                if cfg!(all(target_os = "linux", not(miri))) {
+                    let once_in_use = regions * PAGES + PAGES;
+                    assert!(present <= PRESENT_PAGES_LEAST + once_in_use / PRESENT_SHARE, "{present} idle");
+                    assert!(table.absent_pages > regions * PAGES / 2, "{} absent", table.absent_pages);
+                }
+            }
+            kept.iter().for_each(|(_, one)| one.check());
+            let again: Vec<_> = (0..200).map(|mark| Out::new(&slab, 1, 32, mark)).collect();
+            again.iter().for_each(Out::check);
+            again.into_iter().chain(kept.into_iter().map(|(_, one)| one)).for_each(|one| one.free(&slab));
+            let table = slab.regions.lock();
+            assert!(table.count == 1 && table.absent_pages <= PAGES, "{} regions", table.count);
+        }
+    });
+}
+
+/// Blocks that cannot be moved are in no page that anyone is asked to empty.
+#[test]
+fn pages_of_unmoved_blocks_are_never_sparse() {
+    within(LIMIT, "unmoved blocks", || {
+        let slab = Slab::new();
+        let unmoved = thin_out(&slab, UNMOVED, 512, 12, 4);
+        assert!(!slab.is_sparse());
+        let moved = thin_out(&slab, 7, 512, 12, 4);
+        slab.retry_stuck_pages();
+        let mut blocks = Vec::new();
+        while slab.sparse_page(&epoch::pin(), &mut blocks) {}
+        assert!(!blocks.is_empty());
+        assert!(blocks.iter().all(|block| moved.iter().any(|out| out.block == *block)));
+        // Few of one kind are not kept waiting by many of the other.
+        let many: Vec<_> = (0..2_000).map(|mark| Out::new(&slab, UNMOVED, 8, mark)).collect();
+        let last = Out::new(&slab, 3, 8, 1);
+        moved.into_iter().for_each(|one| one.free(&slab));
+        last.retire(&slab, 3);
+        assert!(eventually(|| {
+            epoch::pin().flush();
+            slab.shelves[3].used.load(Ordering::Relaxed) == 0
+        }));
+        unmoved.into_iter().chain(many).for_each(|one| one.free(&slab));
     });
 }
 
@@ -549,6 +612,6 @@ fn threads_share_the_slab() {
         pool.into_inner().into_iter().for_each(|one| one.free(&slab));
         pass_epochs(&slab, || slab.held_bytes() == 0);
         assert!(slab.shelves.iter().all(|shelf| shelf.used.load(Ordering::Relaxed) == 0));
-        assert_eq!(slab.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(slab.waiting(Kind::Moved).load(Ordering::Relaxed), 0);
     });
 }
