@@ -77,9 +77,9 @@ impl Slab {
         self.sparse.load(Ordering::Relaxed) != 0
     }
 
-    /// Chooses a sparse page, never one of [`super::UNMOVED`], which hands out nothing from now on, and appends the blocks of it that are not free,
-    /// retired ones included: the caller moves those that its structure still reaches to new blocks, and the page goes
-    /// back when the last one is freed. Returns whether there was such a page.
+    /// Chooses a sparse page, never one of [`super::UNMOVED`], which hands out nothing from now on, and appends the blocks of
+    /// it that are not free, retired ones included: the caller moves those that its structure still reaches to new blocks, and
+    /// the page goes back when the last one is freed. Returns whether there was such a page.
     ///
     /// The caller may leave blocks where they are: when some more pages were chosen, the page hands out again. It can be chosen
     /// again after an eighth of its blocks were freed, or it was full, or by [`Slab::retry_stuck_pages`]; so choosing
