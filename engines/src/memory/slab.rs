@@ -602,7 +602,8 @@ impl Slab {
     unsafe fn give_page_back(&self, page: *mut Page) {
         self.held_bytes.fetch_sub(PAGE_BYTES as u64, Ordering::Relaxed);
         let mut regions = self.regions.lock();
-        // SAFETY: the page lies in a live region, and the table of regions is held.
+        // SAFETY: the page lies in a live region, and the table of regions is held: what is idle stays so, and nobody uses it. An
+        // empty region is led to by its list only, which it has left.
         unsafe {
             let region = region_of(page.cast());
             let index = page.offset_from_unsigned(&raw mut (*region).pages as *mut Page);
