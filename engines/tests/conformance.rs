@@ -58,7 +58,8 @@ fn is_known_to_fail(subject: &Subject, check: &Check) -> bool {
 /// How often a check is tried whose failure takes threads in an unlucky order.
 const ATTEMPTS: usize = 50;
 
-/// What an engine is known to break is a check of the suite, applies to it, and fails; our own engines break none.
+/// What an engine is known to break is a check of the suite, applies to it, and fails, unless it does so rarely; our own
+/// engines break none.
 #[test]
 fn known_faults_show() {
     for subject in subjects() {
@@ -69,10 +70,17 @@ fn known_faults_show() {
             let check = checks().find(|check| check.name == fault.check).expect("a check of this name");
             assert!((check.applies)(&capabilities), "'{}' does not apply to {}", fault.check, subject.name());
             let shown = (0..ATTEMPTS).find_map(|_| check.failure(&subject, LIMIT));
-            let message = shown.unwrap_or_else(|| {
-                panic!("{} passes '{}' now: it is no known fault any more", subject.name(), fault.check)
-            });
-            println!("{}: '{}' fails as known: {message}", subject.name(), fault.check);
+            match shown {
+                Some(message) => {
+                    println!("{}: '{}' fails as known: {message}", subject.name(), fault.check)
+                }
+                None if fault.rare => {
+                    println!("{}: '{}' fails rarely, not now", subject.name(), fault.check)
+                }
+                None => {
+                    panic!("{} passes '{}' now: it is no known fault any more", subject.name(), fault.check)
+                }
+            }
         }
     }
 }

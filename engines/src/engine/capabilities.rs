@@ -21,6 +21,8 @@ pub struct KnownFault {
     pub check: &'static str,
     /// What goes wrong, and why the engine cannot help it.
     pub reason: &'static str,
+    /// Whether it goes wrong so seldom that a test which does not see it says nothing.
+    pub rare: bool,
 }
 
 /// What an engine can do. The harness decides by these flags, never by an engine's name.

@@ -69,10 +69,12 @@ impl Store for FernTree {
             KnownFault {
                 check: "a scan among writes is sorted, without duplicates, inventions and gaps",
                 reason: GAPS,
+                rare: false,
             },
             KnownFault {
                 check: "for_each among writes visits what was there throughout, once",
                 reason: GAPS,
+                rare: false,
             },
         ],
         ..Capabilities::IN_MEMORY_ORDERED

@@ -31,10 +31,17 @@ impl Store for SccTreeIndex {
             KnownFault {
                 check: "an update does not bring back a deleted record",
                 reason: "the crate has no replace-if-there; a record deleted between look-up and upsert comes back",
+                rare: false,
             },
             KnownFault {
                 check: "histories of few keys among waves of neighbours are linearizable",
                 reason: "a removal may find nothing while another thread is replacing the record",
+                rare: false,
+            },
+            KnownFault {
+                check: "a key never goes back to an older value",
+                reason: "while a leaf is split, scans see a new value before look-ups do",
+                rare: true,
             },
         ],
         ..Capabilities::IN_MEMORY_ORDERED

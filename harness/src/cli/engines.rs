@@ -84,7 +84,12 @@ fn full(entry: &Entry) -> String {
     let _ = writeln!(text, "  keys up to {max_key_bytes} bytes, values up to {max_value_bytes} bytes");
     let _ = writeln!(text, "  durability: {}", classes.join(", "));
     for fault in entry.capabilities.known_faults {
-        let _ = writeln!(text, "\n  known fault: fails the check '{}'\n      {}", fault.check, fault.reason);
+        let often = if fault.rare { ", rarely" } else { "" };
+        let _ = writeln!(
+            text,
+            "\n  known fault: fails the check '{}'{often}\n      {}",
+            fault.check, fault.reason
+        );
     }
     let _ = writeln!(text, "\nOptions{}", if entry.options.is_empty() { ": none" } else { "" });
     for option in entry.options {
