@@ -1,23 +1,19 @@
 //! A private copy of some entries of one segment, from which a scan's visitor is served under no latch.
 //!
-//! The directory and the entries are copied as they lie, word by word, and taken apart only after the segment's version
-//! was checked: so a record costs a scan little more than its bytes.
+//! The directory and the entries are copied as they lie and taken apart only after the segment's version was checked: so a
+//! record costs a scan little more than its bytes. While entries are visited, those of the next segment are asked for,
+//! a few lines with each, so that the memory works while the visitor does.
 //!
 //! Thread safety: data of one thread; what is copied is shared, and read through a [`Look`].
 
 use super::look::Look;
 use super::outside;
-use super::segment::{Header, OUTSIDE, Place};
+use super::segment::{Header, OUTSIDE, Place, SLOT_BYTES};
 use crate::engine::Visitor;
-use crate::memory::prefetch;
+use crate::memory::prefetch::Ahead;
 use crate::memory::words::{self, WORD_BYTES, words_for};
-use crate::sync::Ordering;
 use std::ops::{ControlFlow, Range};
 
-/// Words of a line.
-const LINE_WORDS: usize = prefetch::LINE_BYTES / WORD_BYTES;
-/// Lines that are asked for ahead of the copy, because the processor by itself stops doing so at every page.
-const AHEAD_LINES: usize = 16;
 /// Entries that are outside are copied up to so many bytes at a time.
 const OUTSIDE_BYTES_MOST: usize = 256 << 10;
 /// A page keeps no more memory than this for them.
@@ -36,8 +32,10 @@ struct Outside {
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// Where each entry starts in `bytes`, and behind them where the last one ends.
-    offsets: Vec<u32>,
+    /// The slots of the entries as they lie in the segment, and behind them one for where the last entry ends.
+    slots: Vec<u8>,
+    /// Where in the segment `bytes` begin.
+    base: usize,
     bytes: Vec<u8>,
     /// Keys and values of entries that are outside, in the order of the copy.
     outside: Vec<u8>,
@@ -49,12 +47,17 @@ impl Page {
     /// Number of entries.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
+        (self.slots.len() / SLOT_BYTES).saturating_sub(1)
+    }
+
+    /// Bytes that so many more entries are likely to take.
+    pub(super) fn bytes_for(&self, entries: usize) -> usize {
+        entries.saturating_mul(self.bytes.len() / self.len().max(1) + 1)
     }
 
     /// Forgets all entries.
     pub(super) fn clear(&mut self) {
-        self.offsets.clear();
+        self.slots.clear();
         self.bytes.clear();
         self.outside.clear();
         self.outside.shrink_to(KEPT_BYTES);
@@ -80,26 +83,13 @@ impl Page {
         let end = segment.offset(range.end, header.count);
         let base = start / WORD_BYTES * WORD_BYTES;
         let words = segment.words().get(base / WORD_BYTES..)?.get(..words_for(end.checked_sub(base)?))?;
-        prefetch::lines(words.as_ptr(), (words.len() / LINE_WORDS).min(AHEAD_LINES));
         let (slots, skipped) = segment.slot_words(range.start, range.end);
-        self.offsets.reserve(slots.len() * 2 + 1);
-        for word in slots {
-            let word = word.load(Ordering::Relaxed);
-            let slots = [word & 0xFFFF, word >> 32 & 0xFFFF];
-            self.offsets.extend(slots.map(|offset| (offset as u32).wrapping_sub(base as u32)));
-        }
-        if skipped > 0 {
-            self.offsets.remove(0);
-        }
-        self.offsets.truncate(range.len());
-        self.offsets.push(end.wrapping_sub(base) as u32);
-        self.bytes.reserve(words.len() * WORD_BYTES);
-        let mut ahead = words.get(AHEAD_LINES * LINE_WORDS..).unwrap_or_default();
-        for piece in words.chunks(AHEAD_LINES * LINE_WORDS) {
-            prefetch::lines(ahead.as_ptr(), (ahead.len() / LINE_WORDS).min(AHEAD_LINES));
-            ahead = ahead.get(AHEAD_LINES * LINE_WORDS..).unwrap_or_default();
-            words::append(piece, piece.len() * WORD_BYTES, &mut self.bytes)?;
-        }
+        words::append(slots, slots.len() * WORD_BYTES, &mut self.slots)?;
+        self.slots.drain(..skipped * SLOT_BYTES);
+        self.slots.truncate(range.len() * SLOT_BYTES);
+        self.slots.extend_from_slice(&(end as u32).to_le_bytes());
+        self.base = base;
+        words::append(words, words.len() * WORD_BYTES, &mut self.bytes)?;
         if !look.holds() {
             return None;
         }
@@ -145,21 +135,28 @@ impl Page {
 
     /// Forgets the entries out of a range, of which no entry outside has been copied.
     fn keep(&mut self, range: Range<usize>) {
-        self.offsets.truncate(range.end + 1);
-        self.offsets.drain(..range.start);
+        self.slots.truncate((range.end + 1) * SLOT_BYTES);
+        self.slots.drain(..range.start * SLOT_BYTES);
         for outside in &mut self.outside_ends {
             outside.index -= range.start;
         }
         self.outside_ends.sort_unstable_by_key(|outside| outside.index);
     }
 
+    /// Where in `bytes` the entry of this slot starts.
+    #[inline]
+    const fn offset(&self, slot: &[u8; SLOT_BYTES]) -> usize {
+        ((u32::from_le_bytes(*slot) & 0xFFFF) as usize).wrapping_sub(self.base)
+    }
+
     /// Key and value of an entry.
     #[inline]
     pub(super) fn record(&self, index: usize) -> (&[u8], &[u8]) {
-        let (Some(start), Some(end)) = (self.offsets.get(index), self.offsets.get(index + 1)) else {
+        let (slots, _) = self.slots.as_chunks();
+        let (Some(start), Some(end)) = (slots.get(index), slots.get(index + 1)) else {
             return Default::default();
         };
-        let entry = self.bytes.get(*start as usize..*end as usize).unwrap_or_default();
+        let entry = self.bytes.get(self.offset(start)..self.offset(end)).unwrap_or_default();
         let Some((mark, rest)) = entry.split_first() else { return Default::default() };
         if *mark == OUTSIDE {
             return self.outside(index);
@@ -187,15 +184,18 @@ impl Page {
         mut range: Range<usize>,
         reverse: bool,
         keys_only: bool,
+        mut ahead: Ahead,
         visit: Visitor<'_>,
     ) -> (u64, ControlFlow<()>) {
+        let lines = ahead.left().div_ceil(range.len().max(1));
         if !reverse && self.outside_ends.is_empty() {
-            return self.visit_inside(range, keys_only, visit);
+            return self.visit_inside(range, keys_only, lines, ahead, visit);
         }
         let mut visited = 0;
         let mut one = |index| {
             let (key, value) = self.record(index);
             visited += 1;
+            ahead.ask(lines);
             visit(key, if keys_only { &[] } else { value })
         };
         let flow = if reverse { range.rev().try_for_each(&mut one) } else { range.try_for_each(&mut one) };
@@ -208,19 +208,23 @@ impl Page {
         &self,
         range: Range<usize>,
         keys_only: bool,
+        lines: usize,
+        mut ahead: Ahead,
         visit: Visitor<'_>,
     ) -> (u64, ControlFlow<()>) {
-        let Some((first, ends)) = self.offsets.get(range.start..=range.end).and_then(<[u32]>::split_first)
-        else {
+        let (slots, _) = self.slots.as_chunks();
+        let Some((first, ends)) = slots.get(range.start..=range.end).and_then(<[_]>::split_first) else {
             return (0, ControlFlow::Continue(()));
         };
-        let (mut start, mut visited) = (*first as usize, 0);
+        let (mut start, mut visited) = (self.offset(first), 0);
         for end in ends {
-            let entry = self.bytes.get(start..*end as usize).unwrap_or_default();
-            start = *end as usize;
+            let end = self.offset(end);
+            let entry = self.bytes.get(start..end).unwrap_or_default();
+            start = end;
             let Some((mark, rest)) = entry.split_first() else { continue };
             let (key, value) = rest.split_at_checked(usize::from(*mark)).unwrap_or_default();
             visited += 1;
+            ahead.ask(lines);
             if visit(key, if keys_only { &[] } else { value }).is_break() {
                 return (visited, ControlFlow::Break(()));
             }

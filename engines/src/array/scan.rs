@@ -13,15 +13,26 @@ use super::segment::Segment;
 use super::top::Top;
 use crate::engine::{ScanRange, Visitor};
 use crate::memory::latch::Version;
-use crate::memory::prefetch;
+use crate::memory::prefetch::{self, Ahead};
+use crate::memory::words::WORD_BYTES;
 use crate::sync::Wait;
 use crossbeam::epoch::{self, Guard};
 use std::ops::{Bound, Range};
 
-/// The lines of the next segment to ask for: its header and most of its directory…
+/// The lines of the next segment to ask for at once: its header and most of its directory.
 const DIRECTORY_LINES: usize = 4;
-/// …and its first entries.
-const ENTRY_LINES: usize = 16;
+
+/// The lines of the entries of a segment, or of so many bytes of them, as the header has them now. To be asked for only.
+fn entries_ahead(segment: Segment<'_>, bytes: usize, reverse: bool) -> Ahead {
+    let (start, end) = (segment.header().start, segment.size());
+    let (start, end) = if reverse {
+        (start.max(end.saturating_sub(bytes)), end)
+    } else {
+        (start, end.min(start.saturating_add(bytes)))
+    };
+    let words = segment.words().get(start / WORD_BYTES..end.div_ceil(WORD_BYTES));
+    Ahead::of(words.unwrap_or_default())
+}
 
 /// Where a segment was found.
 #[derive(Clone, Copy, Debug)]
@@ -131,10 +142,10 @@ impl Array {
         }
         let (mut left, mut visited, mut cursor) = (range.limit, 0, Cursor::default());
         loop {
-            self.next_page(range, left, &mut cursor, page);
+            let ahead = self.next_page(range, left, &mut cursor, page);
             let (within, is_end) = within(page, range);
             left -= within.len().min(left);
-            let (count, flow) = page.visit(within, range.reverse, range.keys_only, visit);
+            let (count, flow) = page.visit(within, range.reverse, range.keys_only, ahead, visit);
             visited += count;
             if is_end || cursor.is_done || left == 0 || flow.is_break() {
                 return visited;
@@ -142,8 +153,9 @@ impl Array {
         }
     }
 
-    /// Copies the next entries, `left` at the most, into the page, and moves the cursor behind them.
-    fn next_page(&self, range: &ScanRange<'_>, left: usize, cursor: &mut Cursor, page: &mut Page) {
+    /// Copies the next entries, `left` at the most, into the page, and moves the cursor behind them; tells what to ask for
+    /// while they are visited.
+    fn next_page(&self, range: &ScanRange<'_>, left: usize, cursor: &mut Cursor, page: &mut Page) -> Ahead {
         let wait = Wait::new();
         loop {
             self.wait_for_batches();
@@ -154,7 +166,7 @@ impl Array {
                 Some(None) => {
                     page.clear();
                     cursor.is_done = true;
-                    return;
+                    return Ahead::NOTHING;
                 }
                 Some(found) => found,
                 None => {
@@ -179,7 +191,7 @@ impl Array {
             } else {
                 entries.start..entries.end.min(entries.start.saturating_add(left))
             };
-            // The next segment's directory comes while this one is copied, its first entries while they are visited.
+            // The next segment's directory comes while this one is copied, its entries while these are visited.
             let neighbour = if wanted.len() < left { spot.neighbour(top, range.reverse) } else { None };
             if let Some(next) = neighbour {
                 prefetch::lines(next.words().as_ptr(), DIRECTORY_LINES);
@@ -191,16 +203,17 @@ impl Array {
             let is_cut = page.len() < entries.len();
             cursor.behind = (!is_cut).then_some(spot);
             let Some(last) = page.len().checked_sub(1) else { continue };
+            let mut ahead = Ahead::NOTHING;
             if left > page.len() {
                 if let Some(next) = neighbour {
-                    let first = next.words().as_ptr().cast::<u8>().wrapping_add(next.header().start);
-                    prefetch::lines(first, ENTRY_LINES);
+                    let bytes = page.bytes_for(left - page.len());
+                    ahead = entries_ahead(next, bytes, range.reverse);
                 }
                 let key = cursor.key.get_or_insert_default();
                 key.clear();
                 key.extend_from_slice(page.record(if range.reverse { 0 } else { last }).0);
             }
-            return;
+            return ahead;
         }
     }
 }

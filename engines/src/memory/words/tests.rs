@@ -100,6 +100,20 @@ fn bytes_are_appended_from_any_offset() {
 }
 
 #[test]
+fn blocks_are_appended_whole() {
+    let bytes: Vec<u8> =
+        (0..3 * BLOCK_WORDS as u64).flat_map(|n| (n * 0x9E37_79B9 + 1).to_le_bytes()).collect();
+    let words = run(&bytes);
+    for count in [BLOCK_WORDS - 1, BLOCK_WORDS, BLOCK_WORDS + 1, 2 * BLOCK_WORDS + 3, 3 * BLOCK_WORDS] {
+        for len in count * WORD_BYTES - 7..=count * WORD_BYTES {
+            let mut out = b"before".to_vec();
+            append(&words, len, &mut out).expect("there are so many");
+            assert_eq!(out.strip_prefix(b"before"), bytes.get(..len), "{len} bytes");
+        }
+    }
+}
+
+#[test]
 fn bytes_are_equal_or_not() {
     within(LIMIT, "equal", || {
         let bytes = pattern(WORDS * WORD_BYTES, 7);
