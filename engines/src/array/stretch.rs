@@ -10,11 +10,9 @@
 //!
 //! Thread safety: the words are atomics, shared by whoever can reach the stretch; it is freed by whoever drops it last,
 //! which the owner of the [`super::extent::Extent`] defers until no reader is pinned that could have found it.
-#![expect(
-    unsafe_code,
-    reason = "memory aligned to huge pages, which must be advised before it is first touched"
-)]
+#![expect(unsafe_code, reason = "a slice of words in memory of its own")]
 
+use crate::memory::huge;
 use crate::memory::prefetch::LINE_BYTES;
 use crate::memory::words::Word;
 use crate::sync::Ordering;
@@ -53,8 +51,11 @@ impl Stretch {
         held.fetch_add(bytes as u64, Ordering::Relaxed);
         let held = Arc::clone(held);
         if bytes >= MAPPED_BYTES_LEAST
-            && let Some(start) = mapping::map(bytes)
+            && let Some(start) = huge::map(bytes)
         {
+            // SAFETY: so many bytes from `start` on are mapped, zero, and ours.
+            huge::advise(unsafe { slice::from_raw_parts(start.as_ptr(), bytes) });
+            let start = start.cast();
             return Self { start, len, layout, is_mapped: true, held };
         }
         // SAFETY: the layout has a size, because `len` is at least one.
@@ -79,92 +80,10 @@ impl Drop for Stretch {
         self.held.fetch_sub(self.layout.size() as u64, Ordering::Relaxed);
         if self.is_mapped {
             // SAFETY: mapped for this stretch with so many bytes; nobody else has it, because references to the words borrow it.
-            unsafe { mapping::unmap(self.start, self.layout.size()) };
+            unsafe { huge::unmap(self.start.cast(), self.layout.size()) };
         } else {
             // SAFETY: allocated with this layout; nobody else has it, because references to the words borrow the stretch.
             unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
         }
     }
-}
-
-/// Memory from the kernel.
-#[cfg(all(target_os = "linux", not(miri)))]
-mod mapping {
-    use super::Word;
-    use crate::memory::huge::{self, HUGE_PAGE_BYTES};
-    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-    use std::ptr::{self, NonNull};
-
-    /// So many bytes are whole pages on every machine.
-    const PAGES_BYTES: usize = 64 << 10;
-
-    /// Zero words of so many bytes, aligned to huge pages if they fill one; `None` if the kernel has none.
-    pub(super) fn map(bytes: usize) -> Option<NonNull<Word>> {
-        let start = if bytes < HUGE_PAGE_BYTES { map_small(bytes) } else { map_huge(bytes) }?;
-        huge::count_mapped(bytes);
-        Some(start.cast())
-    }
-
-    fn map_small(bytes: usize) -> Option<NonNull<u8>> {
-        // SAFETY: a new private mapping, which the kernel places where nothing is and rounds up to whole pages.
-        let found = unsafe {
-            mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
-        };
-        NonNull::new(found.ok()?.cast())
-    }
-
-    fn map_huge(bytes: usize) -> Option<NonNull<u8>> {
-        let len = bytes.next_multiple_of(PAGES_BYTES);
-        // SAFETY: a new private mapping, which the kernel places where nothing is.
-        let found = unsafe {
-            mmap_anonymous(
-                ptr::null_mut(),
-                len + HUGE_PAGE_BYTES,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE,
-            )
-        };
-        let found = found.ok()?.cast::<u8>();
-        let before = found.addr().next_multiple_of(HUGE_PAGE_BYTES) - found.addr();
-        let start = found.wrapping_add(before);
-        // SAFETY: both ends lie within the mapping just made, in front of and behind the part that is kept. A part that the
-        // kernel refuses to take back is address space only.
-        unsafe {
-            if before > 0 {
-                let _refused = munmap(found.cast(), before);
-            }
-            let _refused = munmap(start.wrapping_add(len).cast(), HUGE_PAGE_BYTES - before);
-        }
-        // SAFETY: `len` bytes from `start` on are mapped, zero, and ours.
-        huge::advise(unsafe { std::slice::from_raw_parts(start, len) });
-        NonNull::new(start)
-    }
-
-    /// Gives back what [`map`] gave for so many bytes.
-    ///
-    /// # Safety
-    /// Nobody uses it any more.
-    pub(super) unsafe fn unmap(start: NonNull<Word>, bytes: usize) {
-        // A small one has as many pages as its bytes touch, which the kernel rounds up to by itself.
-        let len = if bytes < HUGE_PAGE_BYTES { bytes } else { bytes.next_multiple_of(PAGES_BYTES) };
-        // SAFETY: by the caller; the length is the one that was mapped.
-        if unsafe { munmap(start.as_ptr().cast(), len) }.is_ok() {
-            huge::count_unmapped(bytes);
-        }
-    }
-}
-
-/// Nothing is mapped here: the allocator serves all stretches.
-#[cfg(not(all(target_os = "linux", not(miri))))]
-mod mapping {
-    use super::Word;
-    use std::ptr::NonNull;
-
-    pub(super) fn map(_bytes: usize) -> Option<NonNull<Word>> {
-        None
-    }
-
-    /// # Safety
-    /// None: it does nothing.
-    pub(super) unsafe fn unmap(_start: NonNull<Word>, _bytes: usize) {}
 }

@@ -4,7 +4,7 @@
 //! that follow `madvise` only give huge pages to who asks.
 //!
 //! A huge page comes at the first touch only, and only if nothing of it was touched before: an allocator that writes into its
-//! blocks before it hands them out, as mimalloc does, gets small pages for ever. So a [`map`] takes them from the kernel itself.
+//! blocks before it hands them out, as mimalloc does, gets small pages for ever. So [`map`] takes memory from the kernel itself.
 //!
 //! Thread safety: the hint changes no byte and may be given at any time; what is mapped belongs to the caller.
 #![expect(unsafe_code, reason = "calls of mmap, munmap and madvise")]
@@ -47,7 +47,7 @@ pub(crate) fn count_mapped(bytes: usize) {
 
 /// Notes that a mapping is gone.
 #[cfg(not(loom))]
-pub(crate) fn count_unmapped(bytes: usize) {
+fn count_unmapped(bytes: usize) {
     MAPPED.fetch_sub(bytes as u64, Ordering::Relaxed);
 }
 
@@ -73,47 +73,55 @@ pub(crate) fn advise<T>(slice: &[T]) {
     let _ = slice;
 }
 
-/// Memory of [`HUGE_PAGE_BYTES`], aligned to that, all zero and not touched yet. `None` if there is no more.
-pub(crate) fn map() -> Option<NonNull<u8>> {
+/// Mappings are so many bytes or a multiple: whole pages on every machine.
+#[cfg(all(target_os = "linux", not(miri)))]
+const GRANULE_BYTES: usize = 64 << 10;
+
+/// So many bytes of memory, all zero and not touched yet; from [`HUGE_PAGE_BYTES`] on aligned to huge pages, which are not asked
+/// for. `None` if there is no more.
+pub(crate) fn map(bytes: usize) -> Option<NonNull<u8>> {
     #[cfg(all(target_os = "linux", not(miri)))]
     {
         use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
+        let len = bytes.checked_next_multiple_of(GRANULE_BYTES)?;
+        let slack = if bytes < HUGE_PAGE_BYTES { 0 } else { HUGE_PAGE_BYTES };
+        let whole_len = len.checked_add(slack)?;
         // SAFETY: the kernel chooses the address, so nothing that is mapped is replaced; the ends which are unmapped are
-        // parts of the new mapping that nobody else knows.
+        // parts of the new mapping that nobody else knows. One that the kernel refuses to take back is address space only.
         unsafe {
-            let whole = mmap_anonymous(std::ptr::null_mut(), 2 * HUGE_PAGE_BYTES, access, kind).ok()?;
-            let before = whole.align_offset(HUGE_PAGE_BYTES);
+            let whole = mmap_anonymous(std::ptr::null_mut(), whole_len, access, kind).ok()?;
+            let before = if slack == 0 { 0 } else { whole.align_offset(HUGE_PAGE_BYTES) };
             let start = whole.byte_add(before);
             if before > 0 {
-                munmap(whole, before).ok()?;
+                let _refused = munmap(whole, before);
             }
-            munmap(start.byte_add(HUGE_PAGE_BYTES), HUGE_PAGE_BYTES - before).ok()?;
-            count_mapped(HUGE_PAGE_BYTES);
+            if slack > before {
+                let _refused = munmap(start.byte_add(len), slack - before);
+            }
+            count_mapped(bytes);
             NonNull::new(start.cast())
         }
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     // SAFETY: the layout has a size.
-    NonNull::new(unsafe { std::alloc::alloc_zeroed(LAYOUT) })
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout(bytes)?) })
 }
 
-/// Gives back what [`map`] gave.
+/// Gives back what [`map`] gave for so many bytes.
 ///
 /// # Safety
 /// It was given by [`map`], nobody uses it any more, and nobody gives it back again.
-pub(crate) unsafe fn unmap(memory: NonNull<u8>) {
+pub(crate) unsafe fn unmap(memory: NonNull<u8>, bytes: usize) {
     #[cfg(all(target_os = "linux", not(miri)))]
-    // SAFETY: by the caller; the kernel refuses only what is not page-aligned.
-    let unmapped = unsafe { rustix::mm::munmap(memory.as_ptr().cast(), HUGE_PAGE_BYTES) };
-    #[cfg(all(target_os = "linux", not(miri)))]
-    if unmapped.is_ok() {
-        count_unmapped(HUGE_PAGE_BYTES);
+    // SAFETY: by the caller; the kernel refuses only where it would have to split a mapping and has too many.
+    if unsafe { rustix::mm::munmap(memory.as_ptr().cast(), bytes.next_multiple_of(GRANULE_BYTES)) }.is_ok() {
+        count_unmapped(bytes);
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
-    // SAFETY: by the caller; it was allocated with this layout.
-    unsafe {
-        std::alloc::dealloc(memory.as_ptr(), LAYOUT);
+    if let Some(layout) = layout(bytes) {
+        // SAFETY: by the caller; it was allocated with this layout.
+        unsafe { std::alloc::dealloc(memory.as_ptr(), layout) };
     }
 }
 
@@ -135,8 +143,7 @@ pub(crate) unsafe fn discard(start: *mut u8, bytes: usize) -> bool {
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-const LAYOUT: std::alloc::Layout = match std::alloc::Layout::from_size_align(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES)
-{
-    Ok(layout) => layout,
-    Err(_) => panic!("the size is a power of two"),
-};
+fn layout(bytes: usize) -> Option<std::alloc::Layout> {
+    let align = if bytes < HUGE_PAGE_BYTES { crate::memory::prefetch::LINE_BYTES } else { HUGE_PAGE_BYTES };
+    std::alloc::Layout::from_size_align(bytes, align).ok().filter(|layout| layout.size() > 0)
+}

@@ -724,12 +724,14 @@ unsafe fn unmap_region(region: NonNull<Region>) {
     // SAFETY: by the caller. What is absent was taken out of the account before.
     unsafe {
         huge::count_mapped((*region.as_ptr()).absent_bytes());
-        huge::unmap(region.cast());
+        huge::unmap(region.cast(), REGION_BYTES);
     }
 }
 
 fn new_region(first: bool) -> NonNull<Region> {
-    let Some(region) = huge::map().map(NonNull::cast::<Region>) else { handle_alloc_error(REGION_LAYOUT) };
+    let Some(region) = huge::map(REGION_BYTES).map(NonNull::cast::<Region>) else {
+        handle_alloc_error(REGION_LAYOUT)
+    };
     assert!(region.addr().get() as u64 >> 48 == 0, "addresses of more than 48 bits are not supported");
     if !first {
         // SAFETY: the bytes of the region as uninitialised ones; only the address is used.

@@ -221,14 +221,19 @@ fn overwriting_with_other_sizes_keeps_memory_near_the_data() {
             }
             settle();
         }
-        let live = engine.stats().live_bytes.unwrap();
-        // Beside the 114 bytes of a record: node and header 32, padding 6, room in blocks and pages.
+        // Beside the 114 bytes of a record: node and header 32, padding 6, room in blocks and pages. While another test keeps the
+        // epoch from going on, memory runs behind; it is made good a little with each write that follows.
+        let mut again = keys.iter().cycle();
         let near = eventually(|| {
+            for key in again.by_ref().take(100) {
+                engine.set(key, &vec![3; rng.random_range(50..=150)]).unwrap();
+            }
             settle();
-            engine.stats().memory_bytes < live / 100 * 165
+            let stats = engine.stats();
+            stats.memory_bytes < stats.live_bytes.unwrap() / 100 * 165
         });
         let stats = engine.stats();
-        assert!(near, "{} for {live}", stats.memory_bytes);
+        assert!(near, "{} for {:?}", stats.memory_bytes, stats.live_bytes);
         engine.validate().unwrap();
         for key in &keys {
             assert_eq!(engine.delete(key).unwrap(), Existence::Present);
