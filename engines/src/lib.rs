@@ -23,6 +23,8 @@ pub mod engine;
 #[cfg(not(loom))]
 pub mod entry;
 #[cfg(not(loom))]
+pub mod env;
+#[cfg(not(loom))]
 pub mod error;
 #[cfg(not(loom))]
 pub mod options;

@@ -1,0 +1,58 @@
+//! A shared mapping of a file.
+//!
+//! A store may fault where the file is no longer as long as it was, or its device fails while the page is read: the process then
+//! gets `SIGBUS`, as with every mapping. The caller allocates files before it maps them and never shortens them; nobody
+//! else may, which is what the directory's lock is for.
+//!
+//! Thread safety: a mapping has one owner, who alone stores; what other processes or calls of the system read meanwhile is
+//! theirs to check.
+#![expect(unsafe_code, reason = "calls of mmap and munmap, and stores to what they map")]
+
+use super::Mapping;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use std::fs::File;
+use std::io::Result;
+use std::ptr::{self, NonNull};
+
+/// Invariant: `len` bytes from `start` on are a shared, writable mapping of this owner alone.
+#[derive(Debug)]
+pub(super) struct OsMapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and to this owner alone.
+unsafe impl Send for OsMapping {}
+// SAFETY: a shared reference can do nothing with it.
+unsafe impl Sync for OsMapping {}
+
+impl OsMapping {
+    pub(super) fn new(file: &File, len: usize) -> Result<Self> {
+        let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+        // SAFETY: the kernel chooses the address, so nothing that is mapped is replaced.
+        let start = unsafe { mmap(ptr::null_mut(), len, access, kind, file, 0) }?;
+        NonNull::new(start.cast())
+            .map(|start| Self { start, len })
+            .ok_or(std::io::ErrorKind::OutOfMemory.into())
+    }
+}
+
+impl Mapping for OsMapping {
+    #[inline]
+    fn store(&mut self, position: usize, bytes: &[u8]) -> bool {
+        if position.checked_add(bytes.len()).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        // SAFETY: `bytes.len()` bytes from `position` on lie within the mapping, by the check above; nobody else in this process
+        // has a reference to them, since the mapping gives none away, and `bytes` cannot lie there for the same reason.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr().add(position), bytes.len()) };
+        true
+    }
+}
+
+impl Drop for OsMapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new` with this length, and used by nobody any more. The kernel refuses only where it would have to split a mapping.
+        let _refused = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
