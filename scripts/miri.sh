@@ -10,7 +10,6 @@ filters=(
     memory::record::
     memory::slab::
     memory::words::
-    testing::linearizability::
 )
 if [ $# -gt 0 ]; then filters=("$@"); fi
 

@@ -1,6 +1,8 @@
 //! Typed errors. Each carries its evidence, so that a caller can decide and a person can act.
 
 use crate::engine::Durability;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// The result of an engine operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -102,6 +104,32 @@ pub enum Error {
         /// The classes the engine offers.
         offered: &'static [Durability],
     },
+    /// A call of the file system failed.
+    #[error("cannot {operation} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not hold what was written to it, or is missing.
+    #[error("{} is damaged at byte {position}: {message}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, bytes from its start.
+        position: u64,
+        /// What was expected there, and what was found.
+        message: String,
+    },
+    /// A write or sync has failed before, so nothing is known about what was written since; reads go on.
+    #[error("takes no more writes, because it could not {reason}; close it and open it again")]
+    Poisoned {
+        /// What failed.
+        reason: String,
+    },
     /// An invariant of the structure does not hold; found by `validate`.
     #[error("{engine}: invariant broken: {message}")]
     InvariantBroken {
@@ -110,6 +138,18 @@ pub enum Error {
         /// Which invariant, and where.
         message: String,
     },
+}
+
+impl Error {
+    /// The error of a call of the file system, for `map_err`.
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { operation, path: path.to_path_buf(), source }
+    }
+
+    /// An [`Error::Damaged`].
+    pub(crate) fn damaged(path: &Path, position: u64, message: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_path_buf(), position, message: message.into() }
+    }
 }
 
 fn hint(suggestion: &Option<String>) -> String {

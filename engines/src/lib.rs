@@ -13,6 +13,8 @@ pub(crate) mod memory;
 pub(crate) mod sync;
 
 #[cfg(not(loom))]
+pub(crate) mod checksum;
+#[cfg(not(loom))]
 pub mod chunk;
 #[cfg(not(loom))]
 pub mod clock;
@@ -26,6 +28,8 @@ pub mod entry;
 pub mod env;
 #[cfg(not(loom))]
 pub mod error;
+#[cfg(not(loom))]
+pub mod log;
 #[cfg(not(loom))]
 pub mod options;
 

@@ -1,0 +1,273 @@
+//! The log: an append-only file of frames, in segments, that is written before anything else is.
+//!
+//! A frame holds the outcome of an operation: a record that was set or replaced, a key that was removed, or a batch of these. It has a
+//! number, one more than the frame before, and under its checksum the number up to which all frames were known to be durable when
+//! it was written. By that a reader tells what a crash has left unfinished from what was damaged later: see `recovery`, and
+//! docs/wal.md for the format.
+//!
+//! Appending is a store into a mapping of the segment, whose blocks are allocated when it is made: it calls nothing, cannot meet a full disk, and
+//! survives the process. [`Log::commit`] makes it survive the machine, together with whatever others have appended.
+//!
+//! Invariants
+//! - A frame is in the file, whole, before any frame with a higher number is begun: so what a killed process leaves is a prefix.
+//! - After a write or sync that failed, nothing is appended any more, and nothing that was not durable before is ever called so.
+//!
+//! Thread safety: one mutex around the end of the log, held while a frame is copied there, and while a new segment is made. Syncs run
+//! under no lock. Order of locks: the state of the group commit, never held while the end of the log is taken; then that.
+
+mod appender;
+mod commit;
+mod format;
+mod frames;
+mod options;
+mod recovery;
+mod segment;
+
+pub use options::LogOptions;
+pub use recovery::{Outcomes, Recovered, Start};
+
+use crate::engine::{WriteBatch, WriteOp};
+use crate::env::FileSystem;
+use crate::error::{Error, Result};
+use appender::{Appender, Payload, Place};
+use commit::{Failed, GroupCommit};
+use format::{FrameKind, KEY_BYTES_MOST, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Log {
+    system: Arc<dyn FileSystem>,
+    directory: PathBuf,
+    options: LogOptions,
+    end: Mutex<Appender>,
+    /// The number of the last frame, for who wants to know without the lock.
+    last: AtomicU64,
+    commits: GroupCommit,
+    /// What has failed, if anything has.
+    poison: OnceLock<String>,
+}
+
+impl Log {
+    /// A new log in a directory that is there and has none. The log and its name are durable when this returns.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn create(
+        system: Arc<dyn FileSystem>,
+        directory: &Path,
+        store: u128,
+        options: LogOptions,
+    ) -> Result<Self> {
+        let header =
+            SegmentHeader { id: SegmentId { store, number: 1 }, first: 1, capacity: options.segment_bytes };
+        let segment = segment::create(&*system, directory, header, None)?;
+        let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
+        Ok(Self::at(system, directory, options, end))
+    }
+
+    /// A log that ends there, all of it durable.
+    fn at(system: Arc<dyn FileSystem>, directory: &Path, options: LogOptions, end: Appender) -> Self {
+        let last = end.last();
+        Self {
+            system,
+            directory: directory.to_path_buf(),
+            options,
+            end: Mutex::new(end),
+            last: AtomicU64::new(last),
+            commits: GroupCommit::new(last),
+            poison: OnceLock::new(),
+        }
+    }
+
+    /// Appends that a record was inserted or replaced. Returns the frame's number.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], or of the file system if a new segment is needed; nothing was appended then.
+    #[inline]
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<u64> {
+        self.append(FrameKind::Set, key, value)
+    }
+
+    /// Appends that a record that was there was replaced.
+    ///
+    /// # Errors
+    /// As [`Log::set`].
+    #[inline]
+    pub fn update(&self, key: &[u8], value: &[u8]) -> Result<u64> {
+        self.append(FrameKind::Update, key, value)
+    }
+
+    /// Appends that a record was removed.
+    ///
+    /// # Errors
+    /// As [`Log::set`].
+    #[inline]
+    pub fn delete(&self, key: &[u8]) -> Result<u64> {
+        self.append(FrameKind::Delete, key, &[])
+    }
+
+    /// Appends sets and removals that are all there after a crash, or none of them. `scratch` is overwritten.
+    ///
+    /// # Errors
+    /// As [`Log::set`].
+    pub fn batch(&self, batch: &WriteBatch, scratch: &mut Vec<u8>) -> Result<u64> {
+        scratch.clear();
+        for operation in batch.iter() {
+            match operation {
+                WriteOp::Set { key, value } => format::put_operation(scratch, key, Some(value)),
+                WriteOp::Delete { key } => format::put_operation(scratch, key, None),
+            }
+        }
+        self.append(FrameKind::Batch, &[], scratch)
+    }
+
+    #[inline]
+    fn append(&self, kind: FrameKind, key: &[u8], rest: &[u8]) -> Result<u64> {
+        if key.len() > KEY_BYTES_MOST {
+            return Err(Error::KeyTooLong { len: key.len(), limit: KEY_BYTES_MOST });
+        }
+        // What takes time is done before the lock.
+        let payload = Payload::new(kind, key, rest);
+        let mut end = self.end.lock();
+        self.check()?;
+        let place = self.place();
+        let sequence = end
+            .append(&payload, self.commits.synced(), &place)
+            .inspect_err(|error| self.poison_after(error))?;
+        // Relaxed: only the group commit looks, for how many frames it may wait for.
+        self.last.store(sequence, Ordering::Relaxed);
+        Ok(sequence)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { system: &*self.system, directory: &self.directory, options: &self.options }
+    }
+
+    /// Whether frames may be appended.
+    fn check(&self) -> Result<()> {
+        match self.poison.get() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+        }
+    }
+
+    /// A sync that failed is not tried again, whatever it was of.
+    fn poison_after(&self, error: &Error) {
+        if matches!(error, Error::Io { operation: "sync", .. } | Error::Damaged { .. }) {
+            self.poison.get_or_init(|| error.to_string().trim_start_matches("cannot ").to_owned());
+        }
+    }
+
+    /// Waits until a frame and all before it survive a power cut.
+    ///
+    /// # Errors
+    /// Of the file system, if the sync failed; [`Error::Poisoned`] if one had failed before. The frame may be durable or not then.
+    #[inline]
+    pub fn commit(&self, sequence: u64) -> Result<()> {
+        if self.commits.synced() >= sequence {
+            return Ok(());
+        }
+        self.wait_for(sequence)
+    }
+
+    fn wait_for(&self, sequence: u64) -> Result<()> {
+        let waited = self.commits.wait_for(
+            sequence,
+            || self.last.load(Ordering::Relaxed),
+            || self.sync_files(),
+            || self.poison.get().is_some(),
+        );
+        match waited {
+            Ok(()) => Ok(()),
+            Err(Failed::Now(error)) => Err(error),
+            Err(Failed::Before) => self.check(),
+        }
+    }
+
+    /// Syncs all frames there are; tells the number of the last of them. Poisons the log if that fails: what was written since the last
+    /// sync may be lost though the system no longer thinks so, and a second sync would tell nothing.
+    fn sync_files(&self) -> Result<u64> {
+        let (files, last) = self.end.lock().to_sync();
+        for file in &files {
+            if let Err(source) = file.sync_data() {
+                let error = Error::Io { operation: "sync", path: self.directory.clone(), source };
+                self.poison_after(&error);
+                return Err(error);
+            }
+        }
+        self.end.lock().synced(&files);
+        Ok(last)
+    }
+
+    /// Makes all frames that were appended before survive a power cut.
+    ///
+    /// # Errors
+    /// As [`Log::commit`].
+    pub fn sync(&self) -> Result<()> {
+        let last = self.end.lock().last();
+        self.commit(last)
+    }
+
+    /// Makes everything durable, and then a frame that says so: from then on any damage can be told from a crash.
+    ///
+    /// # Errors
+    /// As [`Log::commit`].
+    pub fn mark(&self) -> Result<()> {
+        self.sync()?;
+        let sequence = self.append(FrameKind::Mark, &[], &[])?;
+        self.commit(sequence)
+    }
+
+    /// The number of the last frame; 0 if there is none.
+    pub fn last(&self) -> u64 {
+        self.end.lock().last()
+    }
+
+    /// The number up to which frames are durable.
+    pub fn synced(&self) -> u64 {
+        self.commits.synced()
+    }
+
+    /// Syncs so far: each made a group of frames durable.
+    pub fn syncs(&self) -> u64 {
+        self.commits.syncs()
+    }
+
+    /// Segments there are.
+    pub fn segments(&self) -> usize {
+        self.end.lock().segments()
+    }
+
+    /// Gives up the segments that hold no frame behind number `upto`: some are kept to be used again, the others removed. Whoever opens the log
+    /// later must say that he needs no frame up to there; that he can must be durable by now.
+    ///
+    /// # Errors
+    /// Of the file system. What was not removed is removed when the log is opened.
+    pub fn release(&self, upto: u64) -> Result<()> {
+        let numbers = self.end.lock().release(upto);
+        let is_empty = numbers.is_empty();
+        for number in numbers {
+            let path = segment::segment_path(&self.directory, number);
+            if self.end.lock().wants_spare(&self.options) {
+                let spare = segment::spare_path(&self.directory, number);
+                self.system.rename(&path, &spare).map_err(Error::io("rename", &path))?;
+                self.end.lock().add_spare(spare);
+            } else {
+                self.system.remove(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        if is_empty {
+            return Ok(());
+        }
+        self.system.sync_directory(&self.directory).map_err(Error::io("sync", &self.directory))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Opening a log that is there.
+//!
+//! Frames are read from the first that is needed on, as long as they are whole and their numbers go on. Where that ends is either the log's
+//! end, behind which a crash may have left anything, or damage. They are told apart by what frames further behind knew: if any of
+//! them was written when the frame that is missing was known to be durable, the frame was there and is damaged: opening fails, and
+//! nothing is changed. Otherwise no acknowledged write can be lost by ending there, even if whole frames follow, as they do where a
+//! system has written later pages and not earlier ones: these are erased, durably, before anything is appended.
+//!
+//! Thread safety: one thread opens a log; the outcomes of a segment may be visited by several.
+
+use super::appender::{Appender, Former};
+use super::format::{BadHeader, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
+use super::frames::{Frames, highest_synced};
+use super::segment::{self, Named, Segment, named};
+use super::{Log, LogOptions};
+use crate::env::{Access, FileSystem};
+use crate::error::{Error, Result};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where reading starts, and how far it must come at least.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Start {
+    /// Frames up to this number are not needed; segments with no others are removed.
+    pub after: u64,
+    /// Frames up to this number are known to be durable from elsewhere.
+    pub at_least: u64,
+}
+
+/// What was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recovered {
+    /// Frames that were visited.
+    pub frames: u64,
+    /// The number of the last frame.
+    pub last: u64,
+    /// Bytes behind the last frame that were not zero and were erased.
+    pub erased_bytes: u64,
+}
+
+/// The frames of a segment that are to be replayed.
+#[derive(Clone, Debug)]
+pub struct Outcomes<'a> {
+    frames: Frames<'a>,
+    after: u64,
+    end: u64,
+}
+
+impl Outcomes<'_> {
+    /// Visits what the frames say, in their order: a key, and the value it got, or none if it was removed.
+    pub fn for_each(&self, mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
+        for frame in self.frames.clone() {
+            if frame.header.sequence >= self.end {
+                break;
+            }
+            if frame.header.sequence > self.after {
+                let _is_well_formed = frame.outcomes(&mut visit);
+            }
+        }
+    }
+}
+
+/// Who is shown the frames, segment by segment.
+pub type Replay<'a> = &'a mut dyn FnMut(&Outcomes<'_>) -> Result<()>;
+
+/// Segments as they are found, from the first that is needed on.
+struct Found {
+    /// Numbers without a gap, and paths.
+    segments: Vec<(u64, PathBuf)>,
+    /// Files that nobody needs.
+    leftovers: Vec<PathBuf>,
+    spares: Vec<PathBuf>,
+}
+
+/// Where reading has ended.
+struct End {
+    /// The index of the segment.
+    index: usize,
+    position: usize,
+    /// The number of the frame that is not there.
+    next: u64,
+}
+
+struct Opening<'a> {
+    system: &'a dyn FileSystem,
+    directory: &'a Path,
+    store: u128,
+}
+
+impl Log {
+    /// Opens a log. `replay` is shown every frame behind `start.after`, in order, a segment at a time.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where a frame, a header or a segment is not what it was, or missing; of the file system; or of `replay`.
+    pub fn open(
+        system: Arc<dyn FileSystem>,
+        directory: &Path,
+        store: u128,
+        options: LogOptions,
+        start: Start,
+        replay: Replay<'_>,
+    ) -> Result<(Self, Recovered)> {
+        let opening = Opening { system: &*system, directory, store };
+        let found = opening.find(start, &options)?;
+        let (end, recovered, former, bytes) = opening.read(&found, start, replay)?;
+        let (appender, erased_bytes) = opening.resume(&found, &end, former, &bytes, &options)?;
+        let log = Self::at(Arc::clone(&system), directory, options, appender);
+        Ok((log, Recovered { erased_bytes, ..recovered }))
+    }
+}
+
+impl Opening<'_> {
+    fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let file = self.system.open(path, Access::Read).map_err(Error::io("open", path))?;
+        segment::read(&*file, path)
+    }
+
+    /// The header of a segment that is known to be there.
+    fn header(&self, path: &Path) -> Result<Option<SegmentHeader>> {
+        let file = self.system.open(path, Access::Read).map_err(Error::io("open", path))?;
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => Ok(SegmentHeader::decode(&bytes).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    fn find(&self, start: Start, options: &LogOptions) -> Result<Found> {
+        let names = self.system.list(self.directory).map_err(Error::io("list", self.directory))?;
+        let (mut numbers, mut leftovers, mut spares) = (Vec::new(), Vec::new(), Vec::new());
+        for name in &names {
+            match named(name) {
+                Named::Segment(number) => numbers.push(number),
+                Named::Spare(_) if spares.len() < options.spare_segments => {
+                    spares.push(self.directory.join(name))
+                }
+                Named::Spare(_) | Named::Unfinished => leftovers.push(self.directory.join(name)),
+                Named::Foreign => {}
+            }
+        }
+        // Names are sorted, but not numbers of more digits than names have.
+        numbers.sort_unstable();
+        // The last segment that begins early enough; what is before it was to be removed.
+        let mut first = None;
+        for (index, number) in numbers.iter().enumerate().rev() {
+            let path = segment::segment_path(self.directory, *number);
+            let id = SegmentId { store: self.store, number: *number };
+            let begins = self.header(&path)?.filter(|header| header.id == id).map(|header| header.first);
+            if begins.is_some_and(|begins| begins <= start.after + 1) || (index == 0 && begins.is_none()) {
+                first = Some(index);
+                break;
+            }
+        }
+        let Some(first) = first else {
+            let message = format!("the log's frame {} is missing: no segment holds it", start.after + 1);
+            return Err(Error::damaged(self.directory, 0, message));
+        };
+        let (removed, kept) = numbers.split_at(first);
+        leftovers.extend(removed.iter().map(|number| segment::segment_path(self.directory, *number)));
+        let mut pairs = kept.iter().zip(kept.iter().skip(1));
+        if let Some((before, _)) = pairs.find(|(before, next)| **next != **before + 1) {
+            let missing = segment::segment_path(self.directory, before + 1);
+            return Err(Error::damaged(&missing, 0, "this segment of the log is missing"));
+        }
+        let segments = kept.iter().map(|number| (*number, segment::segment_path(self.directory, *number)));
+        Ok(Found { segments: segments.collect(), leftovers, spares })
+    }
+
+    /// Reads and replays all frames; tells where they end, what segments were before, and the bytes of the one they end in.
+    fn read(
+        &self,
+        found: &Found,
+        start: Start,
+        replay: Replay<'_>,
+    ) -> Result<(End, Recovered, VecDeque<Former>, Vec<u8>)> {
+        let mut former = VecDeque::new();
+        let mut recovered = Recovered::default();
+        let mut expected = None;
+        for (index, (number, path)) in found.segments.iter().enumerate() {
+            let bytes = self.bytes(path)?;
+            let id = SegmentId { store: self.store, number: *number };
+            let first = match segment::header_of(&bytes) {
+                Ok(header) if header.id != id => {
+                    return Err(Error::damaged(path, 0, "this segment belongs to another log or place"));
+                }
+                Ok(header) if expected.is_some_and(|expected| header.first != expected) => {
+                    let message =
+                        format!("begins with frame {}, not {}", header.first, expected.unwrap_or_default());
+                    return Err(Error::damaged(path, 0, message));
+                }
+                Ok(header) => Ok(header.first),
+                Err(BadHeader::Version(version)) => {
+                    let message = format!("format version {version} is newer than this program");
+                    return Err(Error::damaged(path, 0, message));
+                }
+                // A segment's header was durable before the one before it was sealed.
+                Err(BadHeader::Damaged(message)) if expected.is_some() => {
+                    return Err(Error::damaged(path, 0, message));
+                }
+                Err(BadHeader::Damaged(message)) => Err(message),
+            };
+            let (end, is_sealed) = match first {
+                Ok(first) => {
+                    let mut frames = Frames::new(&bytes, id.seed(), first);
+                    let outcomes = frames.clone();
+                    let counted = frames.by_ref().filter(|frame| frame.header.sequence > start.after).count();
+                    let end = End { index, position: frames.position(), next: frames.expected() };
+                    replay(&Outcomes { frames: outcomes, after: start.after, end: end.next })?;
+                    recovered.frames += counted as u64;
+                    (end, frames.is_sealed())
+                }
+                Err(_) => (End { index, position: 0, next: expected.unwrap_or(start.after + 1) }, false),
+            };
+            if is_sealed {
+                former.push_back(Former { number: *number, next_first: end.next });
+                expected = Some(end.next);
+                if index + 1 == found.segments.len() {
+                    let missing = segment::segment_path(self.directory, number + 1);
+                    return Err(Error::damaged(&missing, 0, "this segment of the log is missing"));
+                }
+                continue;
+            }
+            let cause = first.err().unwrap_or("a frame is not what was written");
+            self.judge(found, &end, &bytes, start, cause)?;
+            recovered.last = end.next - 1;
+            return Ok((end, recovered, former, bytes));
+        }
+        Err(Error::damaged(self.directory, 0, "the log has no segment"))
+    }
+
+    /// Whether the place where reading has ended is the log's end.
+    fn judge(&self, found: &Found, end: &End, bytes: &[u8], start: Start, cause: &str) -> Result<()> {
+        let mut highest = (start.at_least >= end.next).then_some(start.at_least);
+        for (index, (number, path)) in found.segments.iter().enumerate().skip(end.index) {
+            let id = SegmentId { store: self.store, number: *number };
+            let seed = id.seed();
+            let known = if index == end.index {
+                highest_synced(bytes, end.position, seed)
+            } else {
+                let later = self.bytes(path)?;
+                // A crash leaves only what was made as a segment of this log.
+                if !segment::header_of(&later).is_ok_and(|header| header.id == id) {
+                    return Err(Error::damaged(path, 0, "this is no segment of this log"));
+                }
+                highest_synced(&later, SEGMENT_HEADER_BYTES, seed)
+            };
+            highest = highest.max(known);
+        }
+        if highest.is_some_and(|highest| highest >= end.next)
+            && let Some((_, path)) = found.segments.get(end.index)
+        {
+            let message = format!("{cause}, and frame {} was known to be durable", end.next);
+            return Err(Error::damaged(path, end.position as u64, message));
+        }
+        Ok(())
+    }
+
+    /// Erases what is behind the end, and makes the log ready to go on there.
+    fn resume(
+        &self,
+        found: &Found,
+        end: &End,
+        mut former: VecDeque<Former>,
+        bytes: &[u8],
+        options: &LogOptions,
+    ) -> Result<(Appender, u64)> {
+        let (system, directory) = (self.system, self.directory);
+        let remove = |path: &Path| system.remove(path).map_err(Error::io("remove", path));
+        // Later segments first, so that none is missing in between if this is interrupted.
+        let later = found.segments.get(end.index + 1..).unwrap_or_default();
+        later.iter().rev().try_for_each(|(_, path)| {
+            remove(path)?;
+            system.sync_directory(directory).map_err(Error::io("sync", directory))
+        })?;
+        found.leftovers.iter().try_for_each(|path| remove(path))?;
+        let Some((number, path)) = found.segments.get(end.index) else {
+            return Err(Error::damaged(directory, 0, "the log has no segment"));
+        };
+        let mut erased = 0;
+        let (segment, position) = if let Ok(header) = segment::header_of(bytes) {
+            let file = system.open(path, Access::ReadWrite).map_err(Error::io("open", path))?;
+            let tail = bytes.get(end.position..).unwrap_or_default();
+            if let Some(last) = tail.iter().rposition(|byte| *byte != 0) {
+                erased = last as u64 + 1;
+                file.write_all_at(&vec![0; last + 1], end.position as u64)
+                    .map_err(Error::io("write", path))?;
+            }
+            file.allocate(header.capacity).map_err(Error::io("allocate", path))?;
+            file.sync().map_err(Error::io("sync", path))?;
+            let mapping = segment::map(&*file, path, header.capacity)?;
+            (Segment { header, file: Arc::from(file), mapping }, end.position)
+        } else {
+            // Nothing in it was ever durable: it is made again.
+            erased = bytes.len() as u64;
+            remove(path)?;
+            let id = SegmentId { store: self.store, number: *number };
+            let header = SegmentHeader { id, first: end.next, capacity: options.segment_bytes };
+            (segment::create(system, directory, header, None)?, SEGMENT_HEADER_BYTES)
+        };
+        system.sync_directory(directory).map_err(Error::io("sync", directory))?;
+        former.retain(|former| former.number < *number);
+        Ok((Appender::new(segment, position, end.next, former, found.spares.clone()), erased))
+    }
+}
