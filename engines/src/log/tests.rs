@@ -490,3 +490,54 @@ fn headers_are_read_as_they_were_written() {
     let too_long = format::FrameHeader { key_len: 501, ..frame };
     assert_eq!(format::FrameHeader::decode(&too_long.encode(id.seed()), id.seed()), None);
 }
+
+/// Two segments of the format's first version, whose bytes never change.
+const FIXTURE: [(&str, &[u8]); 2] = [
+    ("0000000001.log", include_bytes!("../../fixtures/log-v1/0000000001.log")),
+    ("0000000002.log", include_bytes!("../../fixtures/log-v1/0000000002.log")),
+];
+const FIXTURE_OPTIONS: LogOptions = LogOptions { segment_bytes: 512, spare_segments: 0 };
+
+/// What lies in the fixture.
+fn write_fixture() -> SimFileSystem {
+    let system = new_system();
+    let log = Log::create(Arc::new(system.clone()), directory(), STORE, FIXTURE_OPTIONS).unwrap();
+    log.set(b"key", b"value").unwrap();
+    log.set(b"", b"").unwrap();
+    let second = log.update(b"key", &[0xFF; 100]).unwrap();
+    log.commit(second).unwrap();
+    log.delete(b"").unwrap();
+    let mut batch = WriteBatch::new();
+    batch.set(b"a\0b", b"in a batch");
+    batch.delete(b"gone");
+    log.batch(&batch, &mut Vec::new()).unwrap();
+    log.set(b"next segment", &[1; 200]).unwrap();
+    log.mark().unwrap();
+    system
+}
+
+#[test]
+fn the_format_is_what_it_was() {
+    let written = write_fixture();
+    let old = new_system();
+    for (name, bytes) in FIXTURE {
+        assert!(
+            written.contents(&directory().join(name)).unwrap() == bytes,
+            "{name}: written otherwise than it was"
+        );
+        old.plant(&directory().join(name), bytes);
+    }
+    assert_eq!(written.files().len(), FIXTURE.len());
+    let (log, recovered, found) = open(&old).unwrap();
+    let expected: [(&[u8], Option<&[u8]>); 7] = [
+        (b"key", Some(b"value")),
+        (b"", Some(b"")),
+        (b"key", Some(&[0xFF; 100])),
+        (b"", None),
+        (b"a\0b", Some(b"in a batch")),
+        (b"gone", None),
+        (b"next segment", Some(&[1; 200])),
+    ];
+    assert_eq!(found, expected.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))));
+    assert_eq!((recovered.frames, recovered.last, log.last()), (8, 8, 8));
+}
