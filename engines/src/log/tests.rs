@@ -281,6 +281,40 @@ fn a_cut_within_an_opening_loses_nothing_either() {
 }
 
 #[test]
+fn an_old_tail_never_goes_on_where_a_new_log_ends() {
+    within(LIMIT, "lives after one another", || {
+        let system = new_system();
+        let log = create(&system);
+        // Frames lie in a sector each, so that a frame of the one life may lie behind one of the other.
+        log.commit(log.set(b"synced", &[b's'; 410]).unwrap()).unwrap();
+        (0..6).for_each(|_| assert!(log.set(b"unsynced", &[b'o'; 472]).is_ok()));
+        let (mut lives, mut images) = (0, 0);
+        for seed in 0..60 {
+            let image = system.image(Persistence::Some, &mut SimRandom::new(seed));
+            let (log, recovered, written) = open(&image).unwrap();
+            if recovered.erased_bytes == 0 {
+                continue;
+            }
+            lives += 1;
+            for _ in 0..4 {
+                log.set(b"unsynced", &[b'n'; 472]).unwrap();
+                for seed in 0..20 {
+                    let found = open(&image.image(Persistence::Some, &mut SimRandom::new(seed))).unwrap().2;
+                    let (old, new) = found.split_at(written.len().min(found.len()));
+                    assert!(old == written, "what one opening has shown, the next one shows");
+                    let is_new =
+                        |(_, value): &(Vec<u8>, Option<Vec<u8>>)| value.as_deref() == Some(&[b'n'; 472]);
+                    assert!(new.iter().all(is_new), "a frame that was lost has come back");
+                    images += 1;
+                }
+            }
+        }
+        println!("{lives} lives, {images} images");
+        assert!(lives > 10 && images > 800);
+    });
+}
+
+#[test]
 fn a_call_that_fails_is_no_acknowledgement() {
     within(LIMIT, "faults", || {
         let (mut faults, mut call) = (0, None);
