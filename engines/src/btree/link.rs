@@ -140,6 +140,12 @@ impl<'g> Node<'g> {
         prefetch::lines(self.words.as_ptr(), lines);
     }
 
+    /// The same, but into the second-level cache: for who looks at many other nodes before this one.
+    #[inline]
+    pub(super) fn prefetch_nearby(self, lines: usize) {
+        prefetch::lines_nearby(self.words.as_ptr(), lines);
+    }
+
     /// The child at `index`, of a branch that is read under `version`; `None` if that holds no longer.
     #[inline]
     pub(super) fn child(self, page: &Page<'g>, index: usize, version: Version) -> Option<Self> {

@@ -165,7 +165,7 @@ impl BTree {
                     *child = visit.node.child(&page, index, visit.version);
                     match child {
                         Some(child) => {
-                            child.prefetch(if page.level() == 1 {
+                            child.prefetch_nearby(if page.level() == 1 {
                                 GROUP_LEAF_LINES
                             } else {
                                 GROUP_BRANCH_LINES

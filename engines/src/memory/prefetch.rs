@@ -27,15 +27,16 @@ pub(crate) fn lines<T>(address: *const T, count: usize) {
 }
 
 /// Asks for `count` lines from this address on, into the second-level cache. Many more of these can be under way than of
-/// lines for the first level, and they do not stall what comes behind them: for blocks that are copied as a whole.
+/// lines for the first level, and they do not stall what comes behind them: for blocks that are copied as a whole, and for
+/// what is looked at only after much else was asked for.
 #[inline(always)]
-fn lines_nearby(address: *const u8, count: usize) {
+pub(crate) fn lines_nearby<T>(address: *const T, count: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for index in 0..count {
         // SAFETY: as above.
         unsafe {
             std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(
-                address.wrapping_add(index * LINE_BYTES).cast(),
+                address.cast::<u8>().wrapping_add(index * LINE_BYTES).cast(),
             );
         }
     }
