@@ -32,6 +32,8 @@ pub mod error;
 pub mod log;
 #[cfg(not(loom))]
 pub mod options;
+#[cfg(not(loom))]
+pub mod snapshot;
 
 #[cfg(not(loom))]
 pub(crate) mod head;

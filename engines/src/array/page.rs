@@ -14,6 +14,8 @@ use crate::memory::prefetch::Ahead;
 use crate::memory::words::{self, WORD_BYTES, words_for};
 use std::ops::{ControlFlow, Range};
 
+/// No more lines of the next segment are asked for with one entry.
+const LINES_AT_A_TIME: usize = 8;
 /// Entries that are outside are copied up to so many bytes at a time.
 const OUTSIDE_BYTES_MOST: usize = 256 << 10;
 /// A page keeps no more memory than this for them.
@@ -187,7 +189,7 @@ impl Page {
         mut ahead: Ahead,
         visit: Visitor<'_>,
     ) -> (u64, ControlFlow<()>) {
-        let lines = ahead.left().div_ceil(range.len().max(1));
+        let lines = ahead.left().div_ceil(range.len().max(1)).min(LINES_AT_A_TIME);
         if !reverse && self.outside_ends.is_empty() {
             return self.visit_inside(range, keys_only, lines, ahead, visit);
         }

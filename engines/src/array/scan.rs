@@ -145,6 +145,8 @@ impl Array {
             let ahead = self.next_page(range, left, &mut cursor, page);
             let (within, is_end) = within(page, range);
             left -= within.len().min(left);
+            // Where the range ends, nothing comes behind.
+            let ahead = if is_end { Ahead::NOTHING } else { ahead };
             let (count, flow) = page.visit(within, range.reverse, range.keys_only, ahead, visit);
             visited += count;
             if is_end || cursor.is_done || left == 0 || flow.is_break() {

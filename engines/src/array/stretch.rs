@@ -53,8 +53,9 @@ impl Stretch {
         if bytes >= MAPPED_BYTES_LEAST
             && let Some(start) = huge::map(bytes)
         {
+            // To the end of the mapping, so that the last huge page is one too.
             // SAFETY: so many bytes from `start` on are mapped, zero, and ours.
-            huge::advise(unsafe { slice::from_raw_parts(start.as_ptr(), bytes) });
+            huge::advise(unsafe { slice::from_raw_parts(start.as_ptr(), huge::mapped_len(bytes)) });
             let start = start.cast();
             return Self { start, len, layout, is_mapped: true, held };
         }

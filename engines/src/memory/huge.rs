@@ -77,6 +77,15 @@ pub(crate) fn advise<T>(slice: &[T]) {
 #[cfg(all(target_os = "linux", not(miri)))]
 const GRANULE_BYTES: usize = 64 << 10;
 
+/// Bytes that a mapping of so many bytes really has.
+pub(crate) const fn mapped_len(bytes: usize) -> usize {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    let granule = GRANULE_BYTES;
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let granule = 1;
+    bytes.next_multiple_of(granule)
+}
+
 /// So many bytes of memory, all zero and not touched yet; from [`HUGE_PAGE_BYTES`] on aligned to huge pages, which are not asked
 /// for. `None` if there is no more.
 pub(crate) fn map(bytes: usize) -> Option<NonNull<u8>> {
@@ -115,7 +124,7 @@ pub(crate) fn map(bytes: usize) -> Option<NonNull<u8>> {
 pub(crate) unsafe fn unmap(memory: NonNull<u8>, bytes: usize) {
     #[cfg(all(target_os = "linux", not(miri)))]
     // SAFETY: by the caller; the kernel refuses only where it would have to split a mapping and has too many.
-    if unsafe { rustix::mm::munmap(memory.as_ptr().cast(), bytes.next_multiple_of(GRANULE_BYTES)) }.is_ok() {
+    if unsafe { rustix::mm::munmap(memory.as_ptr().cast(), mapped_len(bytes)) }.is_ok() {
         count_unmapped(bytes);
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]

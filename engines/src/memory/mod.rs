@@ -2,7 +2,8 @@
 //!
 //! Optimistic readers take no latch and write nothing: they read, and then check that nothing changed. Rust
 //! allows that only where every shared word is read and written atomically, so everything here is made of
-//! [`words::Word`]s; on the machines at hand a relaxed load of a word is a plain load.
+//! [`words::Word`]s; on the machines at hand a relaxed load of a word is a plain load. (The one exception are copies of long
+//! runs by an instruction of the processor: see `words`.)
 //!
 //! - [`words`]: bytes in and out of runs of words, and comparison with them
 //! - [`latch`]: a version and a lock bit in one word, for optimistic reading (H.-J. Boehm, *Can Seqlocks Get Along

@@ -122,12 +122,12 @@ const BLOCK_WORDS: usize = 64;
 /// Copies as many words as there are in both: 32 bytes a cycle and more where the compiler, for atomic loads, makes 8.
 #[inline]
 fn copy_block(words: &[Word], out: &mut [[MaybeUninit<u8>; WORD_BYTES]]) {
-    #[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+    #[cfg(all(target_arch = "x86_64", not(miri), not(loom), not(tsan)))]
     // SAFETY: both hold so many words, and do not overlap, since `out` is borrowed alone; the direction flag is clear by the
-    // calling convention. Other threads may store to `words` meanwhile. To the compiler an assembly block is an access it
-    // knows nothing about, not a plain read; to the processor it is a row of loads, each of which sees every byte
-    // either before or after a store to it, and which later loads do not overtake: what relaxed loads promise, a byte each. The
-    // version tells afterwards whether they belong together.
+    // calling convention. Other threads may store to `words` meanwhile: the language has no copy for that, so this relies on an
+    // assembly block being opaque to the compiler, no plain read, and on the processor, where it is a row of loads, each of
+    // which sees every byte either before or after a store to it, and which later loads do not overtake. The version
+    // tells afterwards whether they belong together.
     unsafe {
         std::arch::asm!(
             "rep movsb",
@@ -137,7 +137,7 @@ fn copy_block(words: &[Word], out: &mut [[MaybeUninit<u8>; WORD_BYTES]]) {
             options(nostack, preserves_flags)
         );
     }
-    #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+    #[cfg(not(all(target_arch = "x86_64", not(miri), not(loom), not(tsan))))]
     copy_words(words, out);
 }
 

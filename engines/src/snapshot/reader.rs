@@ -1,0 +1,136 @@
+//! Reading a snapshot, block by block.
+
+use super::files;
+use super::format::{
+    BlockHandle, FOOTER_BYTES, Footer, HEADER_BYTES, INDEX_ENTRY_BYTES, SnapshotId, Unreadable, take_record,
+};
+use crate::checksum::crc32c;
+use crate::env::{Access, File, FileSystem};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// A snapshot that was opened: its header, index and footer are right. Blocks are checked when they are read.
+#[derive(Debug)]
+pub struct Snapshot {
+    path: PathBuf,
+    file: Box<dyn File>,
+    id: SnapshotId,
+    footer: Footer,
+    handles: Vec<BlockHandle>,
+}
+
+impl Snapshot {
+    /// Opens the snapshot of a store that holds everything up to a frame of its log.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or of the file system.
+    pub fn open(system: &dyn FileSystem, directory: &Path, store: u128, after: u64) -> Result<Self> {
+        let path = files::path(directory, after);
+        let file = system.open(&path, Access::Read).map_err(Error::io("open", &path))?;
+        let len = file.len().map_err(Error::io("look at", &path))?;
+        let damaged = |position: u64, message: &str| Error::damaged(&path, position, message);
+        let unreadable = |position: u64, why: Unreadable| match why {
+            Unreadable::Damaged(message) => damaged(position, message),
+            Unreadable::Version(version) => {
+                damaged(position, &format!("format version {version} is newer than this program"))
+            }
+        };
+        let footer_at = len.checked_sub(FOOTER_BYTES as u64).filter(|at| *at >= HEADER_BYTES as u64);
+        let footer_at = footer_at.ok_or_else(|| damaged(len, "it is shorter than a snapshot"))?;
+        let read = |bytes: &mut [u8], position: u64| {
+            file.read_exact_at(bytes, position).map_err(Error::io("read", &path))
+        };
+        let mut header = [0; HEADER_BYTES];
+        read(&mut header, 0)?;
+        let id = SnapshotId { store, after };
+        if SnapshotId::decode(&header).map_err(|why| unreadable(0, why))? != id {
+            return Err(damaged(0, "it is a snapshot of another store or moment"));
+        }
+        let mut footer = [0; FOOTER_BYTES];
+        read(&mut footer, footer_at)?;
+        let footer = Footer::decode(&footer, id.seed()).map_err(|why| unreadable(footer_at, why))?;
+        let index_bytes = footer_at.checked_sub(footer.index_at);
+        let index_bytes = index_bytes
+            .filter(|bytes| Some(*bytes) == footer.blocks.checked_mul(INDEX_ENTRY_BYTES as u64))
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .ok_or_else(|| damaged(footer_at, "its index is not where its footer says"))?;
+        let mut index = vec![0; index_bytes];
+        read(&mut index, footer.index_at)?;
+        if crc32c(id.seed(), &index) != footer.index_crc {
+            return Err(damaged(footer.index_at, "the checksum of its index is wrong"));
+        }
+        let handles: Vec<_> = index.as_chunks().0.iter().map(BlockHandle::decode).collect();
+        let mut end = HEADER_BYTES as u64;
+        for handle in &handles {
+            if handle.offset != end {
+                return Err(damaged(footer.index_at, "its blocks do not lie side by side"));
+            }
+            end += u64::from(handle.len);
+        }
+        let records: u64 = handles.iter().map(|handle| u64::from(handle.records)).sum();
+        if end != footer.index_at || records != footer.records {
+            return Err(damaged(footer.index_at, "its index is not of its blocks"));
+        }
+        Ok(Self { path, file, id, footer, handles })
+    }
+
+    /// Records in it.
+    pub const fn records(&self) -> u64 {
+        self.footer.records
+    }
+
+    /// Everything that the log's frames up to this number say is in it.
+    pub const fn after(&self) -> u64 {
+        self.id.after
+    }
+
+    /// The log was durable up to this frame, whose effects may be in it.
+    pub const fn at_least(&self) -> u64 {
+        self.footer.at_least
+    }
+
+    /// Whether its records ascend by key, block after block.
+    pub const fn is_sorted(&self) -> bool {
+        self.footer.is_sorted
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Reads a block into `bytes`, in the place of what is there, and visits its records in their order.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], and no record was visited then; of the file system; or of `visit`.
+    pub fn read_block(
+        &self,
+        number: usize,
+        bytes: &mut Vec<u8>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(handle) = self.handles.get(number) else { return Ok(()) };
+        // The index was checked to lie within the file.
+        bytes.resize(handle.len as usize, 0);
+        self.file.read_exact_at(bytes, handle.offset).map_err(Error::io("read", &self.path))?;
+        if BlockHandle::crc_of(self.id.seed(), number as u64, bytes) != handle.crc {
+            return Err(Error::damaged(&self.path, handle.offset, "the checksum of a block is wrong"));
+        }
+        let mut rest = bytes.as_slice();
+        for _ in 0..handle.records {
+            let Some((key, value, behind)) = take_record(rest) else {
+                return Err(Error::damaged(
+                    &self.path,
+                    handle.offset,
+                    "a block holds fewer records than it should",
+                ));
+            };
+            visit(key, value)?;
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            return Err(Error::damaged(&self.path, handle.offset, "a block holds more than its records"));
+        }
+        Ok(())
+    }
+}
