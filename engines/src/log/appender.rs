@@ -159,7 +159,8 @@ impl Appender {
 
     /// Takes out the segments with no frame behind number `upto`, oldest first.
     pub(super) fn release(&mut self, upto: u64) -> Vec<u64> {
-        let count = self.former.iter().take_while(|former| former.next_first <= upto + 1).count();
+        let count =
+            self.former.iter().take_while(|former| former.next_first <= upto.saturating_add(1)).count();
         self.former.drain(..count).map(|former| former.number).collect()
     }
 

@@ -33,11 +33,18 @@ use appender::{Appender, Payload, Place};
 use commit::{Failed, GroupCommit};
 use format::{FrameKind, KEY_BYTES_MOST, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
 use parking_lot::Mutex;
+use segment::Named;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most bytes of a frame, but for its key: far beyond what engines take, and what a length on disk can say.
+const PAYLOAD_BYTES_MOST: usize = 1 << 30;
+/// A segment is not smaller, whatever is asked for.
+const SEGMENT_BYTES_LEAST: u64 = 256;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -64,8 +71,24 @@ impl Log {
         store: u128,
         options: LogOptions,
     ) -> Result<Self> {
-        let header =
-            SegmentHeader { id: SegmentId { store, number: 1 }, first: 1, capacity: options.segment_bytes };
+        let names = system.list(directory).map_err(Error::io("list", directory))?;
+        for name in &names {
+            let path = directory.join(name);
+            match segment::named(name) {
+                Named::Segment(_) | Named::Spare(_) => {
+                    return Err(Error::Io {
+                        operation: "create",
+                        path,
+                        source: ErrorKind::AlreadyExists.into(),
+                    });
+                }
+                // Of a creation that was interrupted.
+                Named::Unfinished => system.remove(&path).map_err(Error::io("remove", &path))?,
+                Named::Foreign => {}
+            }
+        }
+        let capacity = options.segment_bytes.max(SEGMENT_BYTES_LEAST);
+        let header = SegmentHeader { id: SegmentId { store, number: 1 }, first: 1, capacity };
         let segment = segment::create(&*system, directory, header, None)?;
         let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
         Ok(Self::at(system, directory, options, end))
@@ -131,6 +154,9 @@ impl Log {
     fn append(&self, kind: FrameKind, key: &[u8], rest: &[u8]) -> Result<u64> {
         if key.len() > KEY_BYTES_MOST {
             return Err(Error::KeyTooLong { len: key.len(), limit: KEY_BYTES_MOST });
+        }
+        if rest.len() > PAYLOAD_BYTES_MOST {
+            return Err(Error::ValueTooLong { len: rest.len(), limit: PAYLOAD_BYTES_MOST });
         }
         // What takes time is done before the lock.
         let payload = Payload::new(kind, key, rest);
@@ -265,7 +291,8 @@ impl Log {
         if is_empty {
             return Ok(());
         }
-        self.system.sync_directory(&self.directory).map_err(Error::io("sync", &self.directory))
+        let synced = self.system.sync_directory(&self.directory);
+        synced.map_err(Error::io("sync", &self.directory)).inspect_err(|error| self.poison_after(error))
     }
 }
 

@@ -104,7 +104,7 @@ impl Log {
         let opening = Opening { system: &*system, directory, store };
         let found = opening.find(start, &options)?;
         let (end, recovered, former, bytes) = opening.read(&found, start, replay)?;
-        let (appender, erased_bytes) = opening.resume(&found, &end, former, &bytes, &options)?;
+        let (appender, erased_bytes) = opening.resume(&found, &end, former, &bytes)?;
         let log = Self::at(Arc::clone(&system), directory, options, appender);
         Ok((log, Recovered { erased_bytes, ..recovered }))
     }
@@ -190,29 +190,29 @@ impl Opening<'_> {
                         format!("begins with frame {}, not {}", header.first, expected.unwrap_or_default());
                     return Err(Error::damaged(path, 0, message));
                 }
-                Ok(header) => Ok(header.first),
+                Ok(header) => header.first,
                 Err(BadHeader::Version(version)) => {
                     let message = format!("format version {version} is newer than this program");
                     return Err(Error::damaged(path, 0, message));
                 }
-                // A segment's header was durable before the one before it was sealed.
-                Err(BadHeader::Damaged(message)) if expected.is_some() => {
+                // A segment's header was durable before the segment had its name: no crash explains this.
+                Err(BadHeader::Damaged(message)) => return Err(Error::damaged(path, 0, message)),
+            };
+            let mut frames = Frames::new(&bytes, id.seed(), first);
+            let outcomes = frames.clone();
+            let mut counted = 0;
+            for frame in frames.by_ref() {
+                if !frame.outcomes(&mut |_, _| {}) {
+                    let message =
+                        format!("frame {} is malformed, though its checksum is right", frame.header.sequence);
                     return Err(Error::damaged(path, 0, message));
                 }
-                Err(BadHeader::Damaged(message)) => Err(message),
-            };
-            let (end, is_sealed) = match first {
-                Ok(first) => {
-                    let mut frames = Frames::new(&bytes, id.seed(), first);
-                    let outcomes = frames.clone();
-                    let counted = frames.by_ref().filter(|frame| frame.header.sequence > start.after).count();
-                    let end = End { index, position: frames.position(), next: frames.expected() };
-                    replay(&Outcomes { frames: outcomes, after: start.after, end: end.next })?;
-                    recovered.frames += counted as u64;
-                    (end, frames.is_sealed())
-                }
-                Err(_) => (End { index, position: 0, next: expected.unwrap_or(start.after + 1) }, false),
-            };
+                counted += u64::from(frame.header.sequence > start.after);
+            }
+            let is_sealed = frames.is_sealed();
+            let end = End { index, position: frames.position(), next: frames.expected() };
+            replay(&Outcomes { frames: outcomes, after: start.after, end: end.next })?;
+            recovered.frames += counted;
             if is_sealed {
                 former.push_back(Former { number: *number, next_first: end.next });
                 expected = Some(end.next);
@@ -222,8 +222,7 @@ impl Opening<'_> {
                 }
                 continue;
             }
-            let cause = first.err().unwrap_or("a frame is not what was written");
-            self.judge(found, &end, &bytes, start, cause)?;
+            self.judge(found, &end, &bytes, start)?;
             recovered.last = end.next - 1;
             return Ok((end, recovered, former, bytes));
         }
@@ -231,8 +230,8 @@ impl Opening<'_> {
     }
 
     /// Whether the place where reading has ended is the log's end.
-    fn judge(&self, found: &Found, end: &End, bytes: &[u8], start: Start, cause: &str) -> Result<()> {
-        let mut highest = (start.at_least >= end.next).then_some(start.at_least);
+    fn judge(&self, found: &Found, end: &End, bytes: &[u8], start: Start) -> Result<()> {
+        let mut highest = Some(start.at_least.max(start.after));
         for (index, (number, path)) in found.segments.iter().enumerate().skip(end.index) {
             let id = SegmentId { store: self.store, number: *number };
             let seed = id.seed();
@@ -251,7 +250,7 @@ impl Opening<'_> {
         if highest.is_some_and(|highest| highest >= end.next)
             && let Some((_, path)) = found.segments.get(end.index)
         {
-            let message = format!("{cause}, and frame {} was known to be durable", end.next);
+            let message = format!("this is not what was written: frame {} was known to be durable", end.next);
             return Err(Error::damaged(path, end.position as u64, message));
         }
         Ok(())
@@ -264,43 +263,38 @@ impl Opening<'_> {
         end: &End,
         mut former: VecDeque<Former>,
         bytes: &[u8],
-        options: &LogOptions,
     ) -> Result<(Appender, u64)> {
         let (system, directory) = (self.system, self.directory);
         let remove = |path: &Path| system.remove(path).map_err(Error::io("remove", path));
-        // Later segments first, so that none is missing in between if this is interrupted.
-        let later = found.segments.get(end.index + 1..).unwrap_or_default();
-        later.iter().rev().try_for_each(|(_, path)| {
-            remove(path)?;
-            system.sync_directory(directory).map_err(Error::io("sync", directory))
-        })?;
-        found.leftovers.iter().try_for_each(|path| remove(path))?;
         let Some((number, path)) = found.segments.get(end.index) else {
             return Err(Error::damaged(directory, 0, "the log has no segment"));
         };
+        // A process that was killed may have left segments that no sync has covered; all that was read is durable from here on.
+        for (_, former) in found.segments.iter().take(end.index) {
+            let file = system.open(former, Access::ReadWrite).map_err(Error::io("open", former))?;
+            file.sync().map_err(Error::io("sync", former))?;
+        }
+        let header =
+            segment::header_of(bytes).map_err(|_| Error::damaged(path, 0, "its header has changed"))?;
+        let file = system.open(path, Access::ReadWrite).map_err(Error::io("open", path))?;
         let mut erased = 0;
-        let (segment, position) = if let Ok(header) = segment::header_of(bytes) {
-            let file = system.open(path, Access::ReadWrite).map_err(Error::io("open", path))?;
-            let tail = bytes.get(end.position..).unwrap_or_default();
-            if let Some(last) = tail.iter().rposition(|byte| *byte != 0) {
-                erased = last as u64 + 1;
-                file.write_all_at(&vec![0; last + 1], end.position as u64)
-                    .map_err(Error::io("write", path))?;
-            }
-            file.allocate(header.capacity).map_err(Error::io("allocate", path))?;
-            file.sync().map_err(Error::io("sync", path))?;
-            let mapping = segment::map(&*file, path, header.capacity)?;
-            (Segment { header, file: Arc::from(file), mapping }, end.position)
-        } else {
-            // Nothing in it was ever durable: it is made again.
-            erased = bytes.len() as u64;
-            remove(path)?;
-            let id = SegmentId { store: self.store, number: *number };
-            let header = SegmentHeader { id, first: end.next, capacity: options.segment_bytes };
-            (segment::create(system, directory, header, None)?, SEGMENT_HEADER_BYTES)
-        };
+        let tail = bytes.get(end.position..).unwrap_or_default();
+        if let Some(last) = tail.iter().rposition(|byte| *byte != 0) {
+            erased = last as u64 + 1;
+            file.write_all_at(&vec![0; last + 1], end.position as u64).map_err(Error::io("write", path))?;
+        }
+        file.allocate(header.capacity).map_err(Error::io("allocate", path))?;
+        file.sync().map_err(Error::io("sync", path))?;
+        let mapping = segment::map(&*file, path, header.capacity)?;
+        let segment = Segment { header, file: Arc::from(file), mapping };
+        // Only now, when the tail no longer leads to them; and the last one first, so that none is missing in between.
+        for (_, later) in found.segments.iter().skip(end.index + 1).rev() {
+            remove(later)?;
+            system.sync_directory(directory).map_err(Error::io("sync", directory))?;
+        }
+        found.leftovers.iter().try_for_each(|path| remove(path))?;
         system.sync_directory(directory).map_err(Error::io("sync", directory))?;
         former.retain(|former| former.number < *number);
-        Ok((Appender::new(segment, position, end.next, former, found.spares.clone()), erased))
+        Ok((Appender::new(segment, end.position, end.next, former, found.spares.clone()), erased))
     }
 }

@@ -150,6 +150,11 @@ fn a_log_cut_at_any_byte_opens_with_what_is_whole() {
         for len in 0..=*ends.last().unwrap() as u64 {
             let cut = system.fork();
             cut.open(&path, Access::ReadWrite).unwrap().set_len(len).unwrap();
+            if len < SEGMENT_HEADER_BYTES as u64 {
+                // The header was durable before the segment had its name.
+                assert!(matches!(open(&cut), Err(Error::Damaged { .. })), "cut at {len}");
+                continue;
+            }
             let (log, _, written) = open(&cut).unwrap();
             // Padding behind a payload may be cut.
             let whole = ends.iter().skip(1).filter(|end| **end as u64 <= len + 7).count() as u64;
@@ -312,6 +317,49 @@ fn an_old_tail_never_goes_on_where_a_new_log_ends() {
         println!("{lives} lives, {images} images");
         assert!(lives > 10 && images > 800);
     });
+}
+
+#[test]
+fn what_a_killed_process_has_left_is_durable_once_it_was_opened() {
+    within(LIMIT, "kills and cuts", || {
+        let system = new_system();
+        let mut written = 0;
+        for _ in 0..4 {
+            // Killed without a sync, with frames in several segments.
+            let log = if written == 0 { create(&system) } else { open(&system).unwrap().0 };
+            for _ in 0..40 {
+                write(&log, written).unwrap();
+                written += 1;
+            }
+            assert!(log.segments() > 1);
+            drop(log);
+            let (log, recovered, _) = open(&system).unwrap();
+            assert_eq!(log.synced(), recovered.last);
+            for seed in 0..20 {
+                for persistence in Persistence::ALL {
+                    let image = system.image(persistence, &mut SimRandom::new(seed));
+                    assert_eq!(frames_after(&image), written);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_log_that_ends_before_what_is_needed_is_damaged() {
+    let system = new_system();
+    let log = create(&system);
+    let last = write(&log, 0).unwrap();
+    log.sync().unwrap();
+    drop(log);
+    assert!(open_from(&system, Start { after: last, at_least: 0 }).is_ok());
+    let beyond = open_from(&system, Start { after: last + 1, at_least: 0 });
+    assert!(matches!(beyond, Err(Error::Damaged { .. })));
+    let again = Log::create(Arc::new(system.clone()), directory(), STORE, SMALL);
+    assert!(
+        matches!(again, Err(Error::Io { operation: "create", .. })),
+        "a log that is there is not made anew"
+    );
 }
 
 #[test]
