@@ -19,6 +19,8 @@ pub mod chunk;
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
+pub(crate) mod coding;
+#[cfg(not(loom))]
 pub mod direct;
 #[cfg(not(loom))]
 pub mod engine;

@@ -3,6 +3,7 @@
 //! All numbers are little-endian. Lengths that are read are checked against what is there before anything is allocated.
 
 use crate::checksum::crc32c;
+use crate::coding::{Unreadable, crc_around, put, u32_at, u64_at, u128_at};
 
 /// The version of the format that is written.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -23,22 +24,6 @@ const FIRST_AT: usize = NUMBER_AT + size_of::<u64>();
 const CAPACITY_AT: usize = FIRST_AT + size_of::<u64>();
 const RESERVED_AT: usize = CAPACITY_AT + size_of::<u64>();
 const _: () = assert!(RESERVED_AT + size_of::<u64>() == SEGMENT_HEADER_BYTES, "the header is full");
-
-/// The number in these bytes at a position; 0 beyond them.
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u32::from_le_bytes(*chunk))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u64::from_le_bytes(*chunk))
-}
-
-/// Puts bytes at a position of a buffer that is known to be long enough.
-fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(place) = buffer.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
 
 /// Which segment of which log: what every checksum in it begins with, so that a frame of another one never counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,15 +50,6 @@ pub(super) struct SegmentHeader {
     pub(super) capacity: u64,
 }
 
-/// Why a segment's header cannot be read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum BadHeader {
-    /// Of a version that this program does not know.
-    Version(u32),
-    /// Anything else.
-    Damaged(&'static str),
-}
-
 impl SegmentHeader {
     pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
@@ -83,32 +59,24 @@ impl SegmentHeader {
         put(&mut bytes, NUMBER_AT, &self.id.number.to_le_bytes());
         put(&mut bytes, FIRST_AT, &self.first.to_le_bytes());
         put(&mut bytes, CAPACITY_AT, &self.capacity.to_le_bytes());
-        let crc = Self::crc(&bytes);
+        let crc = crc_around(&bytes, HEADER_CRC_AT);
         put(&mut bytes, HEADER_CRC_AT, &crc.to_le_bytes());
         bytes
     }
 
-    /// The checksum of everything but itself.
-    fn crc(bytes: &[u8; SEGMENT_HEADER_BYTES]) -> u32 {
-        let (before, rest) = bytes.split_at(HEADER_CRC_AT);
-        crc32c(crc32c(0, before), rest.get(size_of::<u32>()..).unwrap_or_default())
-    }
-
-    pub(super) fn decode(bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Result<Self, BadHeader> {
+    pub(super) fn decode(bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Result<Self, Unreadable> {
         if !bytes.starts_with(&MAGIC) {
-            return Err(BadHeader::Damaged("it does not begin as a segment of a log does"));
+            return Err(Unreadable::Damaged("it does not begin as a segment of a log does"));
         }
-        if u32_at(bytes, HEADER_CRC_AT) != Self::crc(bytes) {
-            return Err(BadHeader::Damaged("the checksum of its header is wrong"));
+        if u32_at(bytes, HEADER_CRC_AT) != crc_around(bytes, HEADER_CRC_AT) {
+            return Err(Unreadable::Damaged("the checksum of its header is wrong"));
         }
         // Only behind the checksum: a version that is wrong by a flipped bit is damage, not a newer one.
         let version = u32_at(bytes, VERSION_AT);
         if version != FORMAT_VERSION {
-            return Err(BadHeader::Version(version));
+            return Err(Unreadable::Version(version));
         }
-        let (low, high) = (u64_at(bytes, STORE_AT), u64_at(bytes, STORE_AT + size_of::<u64>()));
-        let id =
-            SegmentId { store: u128::from(high) << 64 | u128::from(low), number: u64_at(bytes, NUMBER_AT) };
+        let id = SegmentId { store: u128_at(bytes, STORE_AT), number: u64_at(bytes, NUMBER_AT) };
         Ok(Self { id, first: u64_at(bytes, FIRST_AT), capacity: u64_at(bytes, CAPACITY_AT) })
     }
 }

@@ -9,7 +9,7 @@
 //! Thread safety: one thread opens a log; the outcomes of a segment may be visited by several.
 
 use super::appender::{Appender, Former};
-use super::format::{BadHeader, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
+use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
 use super::frames::{Frames, highest_synced};
 use super::segment::{self, Named, Segment, named};
 use super::{Log, LogOptions};
@@ -55,6 +55,7 @@ impl Outcomes<'_> {
                 break;
             }
             if frame.header.sequence > self.after {
+                // It is: whoever made this has looked.
                 let _is_well_formed = frame.outcomes(&mut visit);
             }
         }
@@ -191,12 +192,8 @@ impl Opening<'_> {
                     return Err(Error::damaged(path, 0, message));
                 }
                 Ok(header) => header.first,
-                Err(BadHeader::Version(version)) => {
-                    let message = format!("format version {version} is newer than this program");
-                    return Err(Error::damaged(path, 0, message));
-                }
                 // A segment's header was durable before the segment had its name: no crash explains this.
-                Err(BadHeader::Damaged(message)) => return Err(Error::damaged(path, 0, message)),
+                Err(why) => return Err(why.at(path, 0)),
             };
             let mut frames = Frames::new(&bytes, id.seed(), first);
             let outcomes = frames.clone();
@@ -261,12 +258,12 @@ impl Opening<'_> {
         &self,
         found: &Found,
         end: &End,
-        mut former: VecDeque<Former>,
+        former: VecDeque<Former>,
         bytes: &[u8],
     ) -> Result<(Appender, u64)> {
         let (system, directory) = (self.system, self.directory);
         let remove = |path: &Path| system.remove(path).map_err(Error::io("remove", path));
-        let Some((number, path)) = found.segments.get(end.index) else {
+        let Some((_, path)) = found.segments.get(end.index) else {
             return Err(Error::damaged(directory, 0, "the log has no segment"));
         };
         // A process that was killed may have left segments that no sync has covered; all that was read is durable from here on.
@@ -294,7 +291,6 @@ impl Opening<'_> {
         }
         found.leftovers.iter().try_for_each(|path| remove(path))?;
         system.sync_directory(directory).map_err(Error::io("sync", directory))?;
-        former.retain(|former| former.number < *number);
         Ok((Appender::new(segment, end.position, end.next, former, found.spares.clone()), erased))
     }
 }

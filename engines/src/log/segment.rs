@@ -4,7 +4,8 @@
 //! until then, so that no moment of a power cut leaves a segment without a header. A spare is a former segment under a name of
 //! its own; its old frames lie in it still, and do not count, since their checksums begin with another number.
 
-use super::format::{BadHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::coding::Unreadable;
 use crate::env::{Access, File, FileSystem, Mapping};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -128,9 +129,9 @@ pub(super) fn read(file: &dyn File, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The header with which the bytes of a segment begin.
-pub(super) fn header_of(bytes: &[u8]) -> std::result::Result<SegmentHeader, BadHeader> {
+pub(super) fn header_of(bytes: &[u8]) -> std::result::Result<SegmentHeader, Unreadable> {
     let Some(header) = bytes.first_chunk::<SEGMENT_HEADER_BYTES>() else {
-        return Err(BadHeader::Damaged("it is shorter than its header"));
+        return Err(Unreadable::Damaged("it is shorter than its header"));
     };
     SegmentHeader::decode(header)
 }

@@ -3,6 +3,7 @@
 //! All numbers are little-endian. Lengths that are read are checked against the file's before anything is allocated.
 
 use crate::checksum::crc32c;
+use crate::coding::{Unreadable, crc_around, put, u32_at, u64_at, u128_at};
 
 /// The version of the format that is written.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -39,30 +40,6 @@ pub(super) const FOOTER_BYTES: usize = END_AT + END_MAGIC.len();
 /// Bytes before key and value of a record: their lengths.
 const RECORD_HEADER_BYTES: usize = 2 * size_of::<u32>();
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u32::from_le_bytes(*chunk))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u64::from_le_bytes(*chunk))
-}
-
-/// Puts bytes at a position of a buffer that is known to be long enough.
-fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(place) = buffer.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-/// Why a header or footer cannot be read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unreadable {
-    /// Of a version that this program does not know.
-    Version(u32),
-    /// Anything else.
-    Damaged(&'static str),
-}
-
 /// Which snapshot of which store: what all checksums in it begin with, so that no part of another one counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct SnapshotId {
@@ -83,30 +60,21 @@ impl SnapshotId {
         put(&mut bytes, VERSION_AT, &FORMAT_VERSION.to_le_bytes());
         put(&mut bytes, STORE_AT, &self.store.to_le_bytes());
         put(&mut bytes, AFTER_AT, &self.after.to_le_bytes());
-        let crc = Self::crc(&bytes);
+        let crc = crc_around(&bytes, HEADER_CRC_AT);
         put(&mut bytes, HEADER_CRC_AT, &crc.to_le_bytes());
         bytes
-    }
-
-    /// The checksum of everything but itself.
-    fn crc(bytes: &[u8; HEADER_BYTES]) -> u32 {
-        let (before, rest) = bytes.split_at(HEADER_CRC_AT);
-        crc32c(crc32c(0, before), rest.get(size_of::<u32>()..).unwrap_or_default())
     }
 
     pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Unreadable> {
         if !bytes.starts_with(&MAGIC) {
             return Err(Unreadable::Damaged("it does not begin as a snapshot does"));
         }
-        if u32_at(bytes, HEADER_CRC_AT) != Self::crc(bytes) {
+        if u32_at(bytes, HEADER_CRC_AT) != crc_around(bytes, HEADER_CRC_AT) {
             return Err(Unreadable::Damaged("the checksum of its header is wrong"));
         }
         // Only behind the checksum: a version that is wrong by a flipped bit is damage, not a newer one.
         match u32_at(bytes, VERSION_AT) {
-            FORMAT_VERSION => {
-                let (low, high) = (u64_at(bytes, STORE_AT), u64_at(bytes, STORE_AT + size_of::<u64>()));
-                Ok(Self { store: u128::from(high) << 64 | u128::from(low), after: u64_at(bytes, AFTER_AT) })
-            }
+            FORMAT_VERSION => Ok(Self { store: u128_at(bytes, STORE_AT), after: u64_at(bytes, AFTER_AT) }),
             version => Err(Unreadable::Version(version)),
         }
     }

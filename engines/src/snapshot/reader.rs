@@ -2,7 +2,7 @@
 
 use super::files;
 use super::format::{
-    BlockHandle, FOOTER_BYTES, Footer, HEADER_BYTES, INDEX_ENTRY_BYTES, SnapshotId, Unreadable, take_record,
+    BlockHandle, FOOTER_BYTES, Footer, HEADER_BYTES, INDEX_ENTRY_BYTES, SnapshotId, take_record,
 };
 use crate::checksum::crc32c;
 use crate::env::{Access, File, FileSystem};
@@ -29,12 +29,6 @@ impl Snapshot {
         let file = system.open(&path, Access::Read).map_err(Error::io("open", &path))?;
         let len = file.len().map_err(Error::io("look at", &path))?;
         let damaged = |position: u64, message: &str| Error::damaged(&path, position, message);
-        let unreadable = |position: u64, why: Unreadable| match why {
-            Unreadable::Damaged(message) => damaged(position, message),
-            Unreadable::Version(version) => {
-                damaged(position, &format!("format version {version} is newer than this program"))
-            }
-        };
         let footer_at = len.checked_sub(FOOTER_BYTES as u64).filter(|at| *at >= HEADER_BYTES as u64);
         let footer_at = footer_at.ok_or_else(|| damaged(len, "it is shorter than a snapshot"))?;
         let read = |bytes: &mut [u8], position: u64| {
@@ -43,12 +37,12 @@ impl Snapshot {
         let mut header = [0; HEADER_BYTES];
         read(&mut header, 0)?;
         let id = SnapshotId { store, after };
-        if SnapshotId::decode(&header).map_err(|why| unreadable(0, why))? != id {
+        if SnapshotId::decode(&header).map_err(|why| why.at(&path, 0))? != id {
             return Err(damaged(0, "it is a snapshot of another store or moment"));
         }
         let mut footer = [0; FOOTER_BYTES];
         read(&mut footer, footer_at)?;
-        let footer = Footer::decode(&footer, id.seed()).map_err(|why| unreadable(footer_at, why))?;
+        let footer = Footer::decode(&footer, id.seed()).map_err(|why| why.at(&path, footer_at))?;
         let index_bytes = footer_at.checked_sub(footer.index_at);
         let index_bytes = index_bytes
             .filter(|bytes| Some(*bytes) == footer.blocks.checked_mul(INDEX_ENTRY_BYTES as u64))

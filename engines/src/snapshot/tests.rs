@@ -23,10 +23,7 @@ fn directory() -> &'static Path {
 }
 
 fn new_system() -> SimFileSystem {
-    let system = SimFileSystem::new();
-    system.create_directory(directory()).unwrap();
-    system.sync_directory(Path::new("/")).unwrap();
-    system
+    SimFileSystem::with_directory(directory())
 }
 
 /// Lengths of all kinds, the least among them.

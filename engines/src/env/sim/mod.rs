@@ -71,6 +71,13 @@ impl SimFileSystem {
         Self::default()
     }
 
+    /// One with a directory that is durable.
+    pub fn with_directory(path: &Path) -> Self {
+        let system = Self::new();
+        system.state.lock().names.plant_directory(path);
+        system
+    }
+
     /// Calls so far.
     pub fn calls(&self) -> u64 {
         self.state.lock().calls

@@ -139,12 +139,17 @@ impl Names {
         Ok(())
     }
 
-    /// A durable file, with its directories.
-    pub(super) fn plant(&mut self, path: &Path, inode: InodeId) {
-        for directory in path.ancestors().skip(1).filter(|path| path.file_name().is_some()) {
+    /// A durable directory, and those that it lies in.
+    pub(super) fn plant_directory(&mut self, path: &Path) {
+        for directory in path.ancestors().filter(|path| path.file_name().is_some()) {
             self.live.entry(directory.to_path_buf()).or_insert(Node::Directory);
             self.durable.entry(directory.to_path_buf()).or_insert(Node::Directory);
         }
+    }
+
+    /// A durable file, with its directories.
+    pub(super) fn plant(&mut self, path: &Path, inode: InodeId) {
+        self.plant_directory(parent(path));
         self.live.insert(path.to_path_buf(), Node::File(inode));
         self.durable.insert(path.to_path_buf(), Node::File(inode));
     }
