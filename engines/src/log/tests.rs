@@ -344,19 +344,21 @@ fn what_a_killed_process_has_left_is_durable_once_it_was_opened() {
 
 #[test]
 fn a_log_that_ends_before_what_is_needed_is_damaged() {
-    let system = new_system();
-    let log = create(&system);
-    let last = write(&log, 0).unwrap();
-    log.sync().unwrap();
-    drop(log);
-    assert!(open_from(&system, Start { after: last, at_least: 0 }).is_ok());
-    let beyond = open_from(&system, Start { after: last + 1, at_least: 0 });
-    assert!(matches!(beyond, Err(Error::Damaged { .. })));
-    let again = Log::create(Arc::new(system.clone()), directory(), STORE, SMALL);
-    assert!(
-        matches!(again, Err(Error::Io { operation: "create", .. })),
-        "a log that is there is not made anew"
-    );
+    within(LIMIT, "early ends", || {
+        let system = new_system();
+        let log = create(&system);
+        let last = write(&log, 0).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        assert!(open_from(&system, Start { after: last, at_least: 0 }).is_ok());
+        let beyond = open_from(&system, Start { after: last + 1, at_least: 0 });
+        assert!(matches!(beyond, Err(Error::Damaged { .. })));
+        let again = Log::create(Arc::new(system.clone()), directory(), STORE, SMALL);
+        assert!(
+            matches!(again, Err(Error::Io { operation: "create", .. })),
+            "a log that is there is not made anew"
+        );
+    });
 }
 
 #[test]
@@ -421,18 +423,24 @@ fn a_call_that_fails_is_no_acknowledgement() {
 
 #[test]
 fn a_sync_that_failed_is_not_tried_again() {
-    let system = new_system();
-    let log = create(&system);
-    let first = write(&log, 0).unwrap();
-    system.inject(Fault { call: system.calls(), kind: FaultKind::Error(ErrorKind::Other), for_good: false });
-    assert!(matches!(log.commit(first), Err(Error::Io { operation: "sync", .. })));
-    let syncs = system.syncs();
-    assert!(matches!(log.commit(first), Err(Error::Poisoned { .. })));
-    assert!(matches!(log.sync(), Err(Error::Poisoned { .. })));
-    assert!(matches!(write(&log, 1), Err(Error::Poisoned { .. })));
-    assert_eq!((system.syncs(), log.synced()), (syncs, 0));
-    let message = write(&log, 1).unwrap_err().to_string();
-    assert!(message.contains("could not sync /log"), "{message}");
+    within(LIMIT, "failed syncs", || {
+        let system = new_system();
+        let log = create(&system);
+        let first = write(&log, 0).unwrap();
+        system.inject(Fault {
+            call: system.calls(),
+            kind: FaultKind::Error(ErrorKind::Other),
+            for_good: false,
+        });
+        assert!(matches!(log.commit(first), Err(Error::Io { operation: "sync", .. })));
+        let syncs = system.syncs();
+        assert!(matches!(log.commit(first), Err(Error::Poisoned { .. })));
+        assert!(matches!(log.sync(), Err(Error::Poisoned { .. })));
+        assert!(matches!(write(&log, 1), Err(Error::Poisoned { .. })));
+        assert_eq!((system.syncs(), log.synced()), (syncs, 0));
+        let message = write(&log, 1).unwrap_err().to_string();
+        assert!(message.contains("could not sync /log"), "{message}");
+    });
 }
 
 #[test]
@@ -597,26 +605,28 @@ fn write_fixture() -> SimFileSystem {
 
 #[test]
 fn the_format_is_what_it_was() {
-    let written = write_fixture();
-    let old = new_system();
-    for (name, bytes) in FIXTURE {
-        assert!(
-            written.contents(&directory().join(name)).unwrap() == bytes,
-            "{name}: written otherwise than it was"
-        );
-        old.plant(&directory().join(name), bytes);
-    }
-    assert_eq!(written.files().len(), FIXTURE.len());
-    let (log, recovered, found) = open(&old).unwrap();
-    let expected: [(&[u8], Option<&[u8]>); 7] = [
-        (b"key", Some(b"value")),
-        (b"", Some(b"")),
-        (b"key", Some(&[0xFF; 100])),
-        (b"", None),
-        (b"a\0b", Some(b"in a batch")),
-        (b"gone", None),
-        (b"next segment", Some(&[1; 200])),
-    ];
-    assert_eq!(found, expected.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))));
-    assert_eq!((recovered.frames, recovered.last, log.last()), (8, 8, 8));
+    within(LIMIT, "the fixture", || {
+        let written = write_fixture();
+        let old = new_system();
+        for (name, bytes) in FIXTURE {
+            assert!(
+                written.contents(&directory().join(name)).unwrap() == bytes,
+                "{name}: written otherwise than it was"
+            );
+            old.plant(&directory().join(name), bytes);
+        }
+        assert_eq!(written.files().len(), FIXTURE.len());
+        let (log, recovered, found) = open(&old).unwrap();
+        let expected: [(&[u8], Option<&[u8]>); 7] = [
+            (b"key", Some(b"value")),
+            (b"", Some(b"")),
+            (b"key", Some(&[0xFF; 100])),
+            (b"", None),
+            (b"a\0b", Some(b"in a batch")),
+            (b"gone", None),
+            (b"next segment", Some(&[1; 200])),
+        ];
+        assert_eq!(found, expected.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))));
+        assert_eq!((recovered.frames, recovered.last, log.last()), (8, 8, 8));
+    });
 }

@@ -81,12 +81,14 @@ fn what_was_written_is_read_again() {
 
 #[test]
 fn what_does_not_ascend_is_not_called_sorted() {
-    let (system, all) = (new_system(), records(5));
-    write(&system, 1, all.iter().rev()).unwrap();
-    write(&system, 2, all.iter().chain(all.iter().last())).unwrap();
-    for after in [1, 2] {
-        assert!(!read(&system, after).unwrap().0.is_sorted());
-    }
+    within(LIMIT, "order", || {
+        let (system, all) = (new_system(), records(5));
+        write(&system, 1, all.iter().rev()).unwrap();
+        write(&system, 2, all.iter().chain(all.iter().last())).unwrap();
+        for after in [1, 2] {
+            assert!(!read(&system, after).unwrap().0.is_sorted());
+        }
+    });
 }
 
 #[test]
@@ -118,14 +120,17 @@ fn a_bit_flipped_in_any_byte_and_a_cut_at_any_byte_are_found() {
 
 #[test]
 fn another_ones_snapshot_is_refused() {
-    let (system, all) = (new_system(), records(10));
-    write(&system, 7, &all).unwrap();
-    write(&system, 8, &records(9)).unwrap();
-    let exchanged = system.fork();
-    exchanged.plant(&files::path(directory(), 7), &system.contents(&files::path(directory(), 8)).unwrap());
-    assert!(matches!(read(&exchanged, 7), Err(Error::Damaged { .. })));
-    assert!(matches!(Snapshot::open(&system, directory(), STORE + 1, 7), Err(Error::Damaged { .. })));
-    assert!(matches!(Snapshot::open(&system, directory(), STORE, 9), Err(Error::Io { .. })));
+    within(LIMIT, "exchanged snapshots", || {
+        let (system, all) = (new_system(), records(10));
+        write(&system, 7, &all).unwrap();
+        write(&system, 8, &records(9)).unwrap();
+        let exchanged = system.fork();
+        exchanged
+            .plant(&files::path(directory(), 7), &system.contents(&files::path(directory(), 8)).unwrap());
+        assert!(matches!(read(&exchanged, 7), Err(Error::Damaged { .. })));
+        assert!(matches!(Snapshot::open(&system, directory(), STORE + 1, 7), Err(Error::Damaged { .. })));
+        assert!(matches!(Snapshot::open(&system, directory(), STORE, 9), Err(Error::Io { .. })));
+    });
 }
 
 #[test]
@@ -197,21 +202,23 @@ fn a_call_that_fails_leaves_no_snapshot_of_that_name() {
 
 #[test]
 fn the_newest_are_kept() {
-    let system = new_system();
-    for after in [3, 1, 12, 7] {
-        write(&system, after, &records(3)).unwrap();
-    }
-    system.plant(&directory().join("12.snapshot"), b"mine");
-    let unfinished = SnapshotWriter::begin(Arc::new(system.clone()), directory(), STORE, 20).unwrap();
-    std::mem::forget(unfinished);
-    prune(&system, directory(), 2).unwrap();
-    assert_eq!(list(&system, directory()).unwrap(), [12, 7]);
-    assert_eq!(system.files().len(), 3, "{:?}", system.files());
-    assert_eq!(
-        system.contents(&directory().join("12.snapshot")),
-        Some(b"mine".to_vec()),
-        "not ours, so kept"
-    );
+    within(LIMIT, "pruning", || {
+        let system = new_system();
+        for after in [3, 1, 12, 7] {
+            write(&system, after, &records(3)).unwrap();
+        }
+        system.plant(&directory().join("12.snapshot"), b"mine");
+        let unfinished = SnapshotWriter::begin(Arc::new(system.clone()), directory(), STORE, 20).unwrap();
+        std::mem::forget(unfinished);
+        prune(&system, directory(), 2).unwrap();
+        assert_eq!(list(&system, directory()).unwrap(), [12, 7]);
+        assert_eq!(system.files().len(), 3, "{:?}", system.files());
+        assert_eq!(
+            system.contents(&directory().join("12.snapshot")),
+            Some(b"mine".to_vec()),
+            "not ours, so kept"
+        );
+    });
 }
 
 /// A snapshot of the format's first version, whose bytes never change.
@@ -219,13 +226,15 @@ const FIXTURE: &[u8] = include_bytes!("../../fixtures/snapshot-v1/00000000000000
 
 #[test]
 fn the_format_is_what_it_was() {
-    let (system, expected) = (new_system(), records(12));
-    write(&system, 42, &expected).unwrap();
-    let path = files::path(directory(), 42);
-    assert!(system.contents(&path).unwrap() == FIXTURE, "written otherwise than it was");
-    let old = new_system();
-    old.plant(&path, FIXTURE);
-    assert!(read(&old, 42).unwrap().1.into_iter().collect::<Records>() == expected);
+    within(LIMIT, "the fixture", || {
+        let (system, expected) = (new_system(), records(12));
+        write(&system, 42, &expected).unwrap();
+        let path = files::path(directory(), 42);
+        assert!(system.contents(&path).unwrap() == FIXTURE, "written otherwise than it was");
+        let old = new_system();
+        old.plant(&path, FIXTURE);
+        assert!(read(&old, 42).unwrap().1.into_iter().collect::<Records>() == expected);
+    });
 }
 
 #[test]

@@ -30,10 +30,12 @@ fn left(system: &SimFileSystem, persistence: Persistence, cuts: u64) -> BTreeSet
 
 #[test]
 fn what_was_synced_is_there_after_every_cut() {
-    let (system, _file) = with_file();
-    for persistence in Persistence::ALL {
-        assert_eq!(left(&system, persistence, 50), BTreeSet::from([Some(vec![b'a'; 2_000])]));
-    }
+    within(LIMIT, "synced bytes", || {
+        let (system, _file) = with_file();
+        for persistence in Persistence::ALL {
+            assert_eq!(left(&system, persistence, 50), BTreeSet::from([Some(vec![b'a'; 2_000])]));
+        }
+    });
 }
 
 #[test]
@@ -57,127 +59,150 @@ fn what_was_not_synced_may_be_there_in_sectors_in_any_order() {
 
 #[test]
 fn a_file_may_have_grown_without_its_bytes() {
-    let (system, file) = with_file();
-    file.write_all_at(&[b'b'; 100], 2_000).unwrap();
-    let mut zeros = vec![b'a'; 2_000];
-    zeros.resize(2_100, 0);
-    assert_eq!(left(&system, Persistence::Sizes, 3), BTreeSet::from([Some(zeros.clone())]));
-    assert!(left(&system, Persistence::Some, 200).contains(&Some(zeros)));
+    within(LIMIT, "grown files", || {
+        let (system, file) = with_file();
+        file.write_all_at(&[b'b'; 100], 2_000).unwrap();
+        let mut zeros = vec![b'a'; 2_000];
+        zeros.resize(2_100, 0);
+        assert_eq!(left(&system, Persistence::Sizes, 3), BTreeSet::from([Some(zeros.clone())]));
+        assert!(left(&system, Persistence::Some, 200).contains(&Some(zeros)));
+    });
 }
 
 #[test]
 fn stores_to_a_mapping_are_writes_without_a_call() {
-    let (system, file) = with_file();
-    file.allocate(4_096).unwrap();
-    file.sync_data().unwrap();
-    let mut mapping = file.map(4_096).unwrap();
-    let calls = system.calls();
-    assert!(mapping.store(4_000, &[b'm'; 96]));
-    assert!(!mapping.store(4_001, &[b'm'; 96]));
-    assert!(!mapping.store(usize::MAX, b"m"));
-    assert_eq!(system.calls(), calls);
-    assert_eq!(system.contents(&path("f")).unwrap()[3_999..], [&[0][..], &[b'm'; 96]].concat());
-    assert!(
-        system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap()[4_000] == 0
-    );
-    file.sync_data().unwrap();
-    let durable = system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
-    assert_eq!(durable[4_000..], [b'm'; 96]);
+    within(LIMIT, "mappings", || {
+        let (system, file) = with_file();
+        file.allocate(4_096).unwrap();
+        file.sync_data().unwrap();
+        let mut mapping = file.map(4_096).unwrap();
+        let calls = system.calls();
+        assert!(mapping.store(4_000, &[b'm'; 96]));
+        assert!(!mapping.store(4_001, &[b'm'; 96]));
+        assert!(!mapping.store(usize::MAX, b"m"));
+        assert_eq!(system.calls(), calls);
+        assert_eq!(system.contents(&path("f")).unwrap()[3_999..], [&[0][..], &[b'm'; 96]].concat());
+        assert!(
+            system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap()[4_000]
+                == 0
+        );
+        file.sync_data().unwrap();
+        let durable =
+            system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
+        assert_eq!(durable[4_000..], [b'm'; 96]);
+    });
 }
 
 #[test]
 fn names_are_durable_when_their_directory_is_synced() {
-    let (system, _file) = with_file();
-    system.create(&path("g")).unwrap();
-    system.rename(&path("f"), &path("h")).unwrap();
-    let names = |persistence, seed| {
-        system.image(persistence, &mut SimRandom::new(seed)).list(Path::new("/d")).unwrap().concat()
-    };
-    assert_eq!(names(Persistence::Nothing, 0), "f");
-    assert_eq!(names(Persistence::Everything, 0), "gh");
-    let some: BTreeSet<_> = (0..200).map(|seed| names(Persistence::Some, seed)).collect();
-    assert_eq!(some, ["f", "fg", "gh", "h"].map(String::from).into());
-    system.sync_directory(Path::new("/d")).unwrap();
-    assert_eq!(names(Persistence::Nothing, 0), "gh");
-    system.remove(&path("g")).unwrap();
-    assert_eq!(names(Persistence::Nothing, 0), "gh");
-    assert_eq!(names(Persistence::Everything, 0), "h");
+    within(LIMIT, "names", || {
+        let (system, _file) = with_file();
+        system.create(&path("g")).unwrap();
+        system.rename(&path("f"), &path("h")).unwrap();
+        let names = |persistence, seed| {
+            system.image(persistence, &mut SimRandom::new(seed)).list(Path::new("/d")).unwrap().concat()
+        };
+        assert_eq!(names(Persistence::Nothing, 0), "f");
+        assert_eq!(names(Persistence::Everything, 0), "gh");
+        let some: BTreeSet<_> = (0..200).map(|seed| names(Persistence::Some, seed)).collect();
+        assert_eq!(some, ["f", "fg", "gh", "h"].map(String::from).into());
+        system.sync_directory(Path::new("/d")).unwrap();
+        assert_eq!(names(Persistence::Nothing, 0), "gh");
+        system.remove(&path("g")).unwrap();
+        assert_eq!(names(Persistence::Nothing, 0), "gh");
+        assert_eq!(names(Persistence::Everything, 0), "h");
+    });
 }
 
 #[test]
 fn a_call_fails_when_it_is_to() {
-    let (system, file) = with_file();
-    let next = system.calls();
-    system.inject(Fault { call: next + 1, kind: FaultKind::Error(ErrorKind::StorageFull), for_good: false });
-    system.inject(Fault { call: next + 3, kind: FaultKind::Short, for_good: false });
-    system.inject(Fault { call: next + 4, kind: FaultKind::Error(ErrorKind::Other), for_good: true });
-    assert_eq!(file.write_at(b"123", 0).unwrap(), 3);
-    assert_eq!(file.write_at(b"456", 3).unwrap_err().kind(), ErrorKind::StorageFull);
-    assert_eq!(file.write_at(b"789", 6).unwrap(), 3);
-    assert_eq!(file.write_at(b"abc", 9).unwrap(), 2);
-    assert_eq!(file.sync().unwrap_err().kind(), ErrorKind::Other);
-    assert_eq!(file.len().unwrap_err().kind(), ErrorKind::Other);
-    assert_eq!(&system.contents(&path("f")).unwrap()[..12], b"123aaa789aba");
-    let durable = system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
-    assert_eq!(&durable[..3], b"aaa", "a sync that failed has made nothing durable");
-    system.heal();
-    file.sync().unwrap();
+    within(LIMIT, "faults", || {
+        let (system, file) = with_file();
+        let next = system.calls();
+        system.inject(Fault {
+            call: next + 1,
+            kind: FaultKind::Error(ErrorKind::StorageFull),
+            for_good: false,
+        });
+        system.inject(Fault { call: next + 3, kind: FaultKind::Short, for_good: false });
+        system.inject(Fault { call: next + 4, kind: FaultKind::Error(ErrorKind::Other), for_good: true });
+        assert_eq!(file.write_at(b"123", 0).unwrap(), 3);
+        assert_eq!(file.write_at(b"456", 3).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(file.write_at(b"789", 6).unwrap(), 3);
+        assert_eq!(file.write_at(b"abc", 9).unwrap(), 2);
+        assert_eq!(file.sync().unwrap_err().kind(), ErrorKind::Other);
+        assert_eq!(file.len().unwrap_err().kind(), ErrorKind::Other);
+        assert_eq!(&system.contents(&path("f")).unwrap()[..12], b"123aaa789aba");
+        let durable =
+            system.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
+        assert_eq!(&durable[..3], b"aaa", "a sync that failed has made nothing durable");
+        system.heal();
+        file.sync().unwrap();
+    });
 }
 
 #[test]
 fn an_observer_sees_the_state_before_each_change() {
-    use std::sync::mpsc;
-    let (system, file) = with_file();
-    let (sender, seen) = mpsc::channel();
-    system.observe(Some(Box::new(move |system, what| {
-        sender.send((what, system.contents(&path("f")).map(|bytes| bytes[0]))).unwrap();
-    })));
-    file.write_all_at(b"b", 0).unwrap();
-    file.sync().unwrap();
-    system.rename(&path("f"), &path("g")).unwrap();
-    system.sync_directory(Path::new("/d")).unwrap();
-    system.observe(None);
-    file.write_all_at(b"c", 0).unwrap();
-    let seen: Vec<_> = seen.iter().collect();
-    assert_eq!(
-        seen,
-        [("write", Some(b'a')), ("sync", Some(b'b')), ("rename", Some(b'b')), ("sync_directory", None)]
-    );
+    within(LIMIT, "observers", || {
+        use std::sync::mpsc;
+        let (system, file) = with_file();
+        let (sender, seen) = mpsc::channel();
+        system.observe(Some(Box::new(move |system, what| {
+            sender.send((what, system.contents(&path("f")).map(|bytes| bytes[0]))).unwrap();
+        })));
+        file.write_all_at(b"b", 0).unwrap();
+        file.sync().unwrap();
+        system.rename(&path("f"), &path("g")).unwrap();
+        system.sync_directory(Path::new("/d")).unwrap();
+        system.observe(None);
+        file.write_all_at(b"c", 0).unwrap();
+        let seen: Vec<_> = seen.iter().collect();
+        assert_eq!(
+            seen,
+            [("write", Some(b'a')), ("sync", Some(b'b')), ("rename", Some(b'b')), ("sync_directory", None)]
+        );
+    });
 }
 
 #[test]
 fn a_lock_is_one_owners_until_it_is_dropped_or_the_power_is_cut() {
-    let (system, _file) = with_file();
-    let lock = system.lock(&path("LOCK")).unwrap();
-    assert_eq!(system.lock(&path("LOCK")).unwrap_err().kind(), ErrorKind::WouldBlock);
-    system.image(Persistence::Everything, &mut SimRandom::new(0)).lock(&path("LOCK")).unwrap();
-    drop(lock);
-    system.lock(&path("LOCK")).unwrap();
+    within(LIMIT, "locks", || {
+        let (system, _file) = with_file();
+        let lock = system.lock(&path("LOCK")).unwrap();
+        assert_eq!(system.lock(&path("LOCK")).unwrap_err().kind(), ErrorKind::WouldBlock);
+        system.image(Persistence::Everything, &mut SimRandom::new(0)).lock(&path("LOCK")).unwrap();
+        drop(lock);
+        system.lock(&path("LOCK")).unwrap();
+    });
 }
 
 #[test]
 fn one_seed_is_one_image() {
-    let (system, file) = with_file();
-    for position in 0..50 {
-        file.write_all_at(&[position as u8; 300], position * 97).unwrap();
-    }
-    let image = |seed| system.image(Persistence::Torn, &mut SimRandom::new(seed)).contents(&path("f"));
-    assert_eq!(image(7), image(7));
-    assert_ne!(image(7), image(8));
+    within(LIMIT, "seeds", || {
+        let (system, file) = with_file();
+        for position in 0..50 {
+            file.write_all_at(&[position as u8; 300], position * 97).unwrap();
+        }
+        let image = |seed| system.image(Persistence::Torn, &mut SimRandom::new(seed)).contents(&path("f"));
+        assert_eq!(image(7), image(7));
+        assert_ne!(image(7), image(8));
+    });
 }
 
 #[test]
 fn refusals_are_those_of_a_file_system() {
-    let (system, _file) = with_file();
-    let kind = |result: Result<()>| result.unwrap_err().kind();
-    assert_eq!(kind(system.create(&path("f")).map(drop)), ErrorKind::AlreadyExists);
-    assert_eq!(kind(system.create(Path::new("/e/f")).map(drop)), ErrorKind::NotFound);
-    assert_eq!(kind(system.open(&path("g"), Access::Read).map(drop)), ErrorKind::NotFound);
-    assert_eq!(kind(system.remove(&path("g"))), ErrorKind::NotFound);
-    assert_eq!(kind(system.list(Path::new("/e")).map(drop)), ErrorKind::NotFound);
-    assert_eq!(kind(system.rename(&path("g"), &path("h"))), ErrorKind::NotFound);
-    let file = system.open(&path("f"), Access::Read).unwrap();
-    assert_eq!(kind(file.write_all_at(b"x", 0)), ErrorKind::PermissionDenied);
-    assert_eq!(kind(file.read_exact_at(&mut [0; 3_000], 0)), ErrorKind::UnexpectedEof);
-    assert_ne!(system.unique_id().unwrap(), system.unique_id().unwrap());
+    within(LIMIT, "refusals", || {
+        let (system, _file) = with_file();
+        let kind = |result: Result<()>| result.unwrap_err().kind();
+        assert_eq!(kind(system.create(&path("f")).map(drop)), ErrorKind::AlreadyExists);
+        assert_eq!(kind(system.create(Path::new("/e/f")).map(drop)), ErrorKind::NotFound);
+        assert_eq!(kind(system.open(&path("g"), Access::Read).map(drop)), ErrorKind::NotFound);
+        assert_eq!(kind(system.remove(&path("g"))), ErrorKind::NotFound);
+        assert_eq!(kind(system.list(Path::new("/e")).map(drop)), ErrorKind::NotFound);
+        assert_eq!(kind(system.rename(&path("g"), &path("h"))), ErrorKind::NotFound);
+        let file = system.open(&path("f"), Access::Read).unwrap();
+        assert_eq!(kind(file.write_all_at(b"x", 0)), ErrorKind::PermissionDenied);
+        assert_eq!(kind(file.read_exact_at(&mut [0; 3_000], 0)), ErrorKind::UnexpectedEof);
+        assert_ne!(system.unique_id().unwrap(), system.unique_id().unwrap());
+    });
 }
