@@ -51,10 +51,7 @@ impl Unreadable {
     pub(crate) fn at(self, path: &Path, position: u64) -> Error {
         match self {
             Self::Damaged(message) => Error::damaged(path, position, message),
-            Self::Version(version) => {
-                let message = format!("format version {version} is not known to this program");
-                Error::damaged(path, position, message)
-            }
+            Self::Version(version) => Error::UnknownVersion { path: path.to_path_buf(), version },
         }
     }
 }

@@ -19,6 +19,16 @@ pub enum Kind {
     Peer,
 }
 
+/// Where an engine keeps what must outlast it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// In memory: the registry puts a log and snapshots around it where durability is asked for.
+    Memory,
+    /// In files of its own.
+    Files,
+}
+
 /// What an engine is opened with.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
@@ -26,7 +36,7 @@ pub struct OpenOptions {
     pub options: serde_json::Value,
     /// The durability class.
     pub durability: Durability,
-    /// Where a persistent engine lives; in-memory engines ignore it.
+    /// Where the files of a durable engine lie; it is made if it is not there. Without durability in-memory engines ignore it.
     pub directory: Option<PathBuf>,
 }
 
@@ -38,6 +48,8 @@ pub struct Entry {
     pub summary: &'static str,
     /// Own, instrument or peer.
     pub kind: Kind,
+    /// Where it keeps what must outlast it.
+    pub storage: Storage,
     /// What it can do with default options.
     pub capabilities: Capabilities,
     /// Its knobs.

@@ -124,6 +124,46 @@ pub enum Error {
         /// What was expected there, and what was found.
         message: String,
     },
+    /// A file is whole, and of a version of its format that this program does not know.
+    #[error("{} has version {version} of its format, which this program does not know; a newer one may", .path.display())]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it names.
+        version: u32,
+    },
+    /// The engine needs a directory for this, and was given none.
+    #[error("engine '{engine}' needs a directory for durability '{asked}'")]
+    NoDirectory {
+        /// Name of the engine.
+        engine: &'static str,
+        /// The class that was asked for.
+        asked: Durability,
+    },
+    /// Somebody has the directory open.
+    #[error("{} is in use by another process, or another engine of this one", .directory.display())]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The directory is not empty and not a store: nothing in it is touched.
+    #[error("{} is not a store: {message}", .directory.display())]
+    NotAStore {
+        /// The directory.
+        directory: PathBuf,
+        /// What speaks against it.
+        message: String,
+    },
+    /// The directory belongs to another engine.
+    #[error("{} is a store of engine '{found}', not of '{asked}'", .directory.display())]
+    OtherEngine {
+        /// The directory.
+        directory: PathBuf,
+        /// The engine that made it.
+        found: String,
+        /// The engine that was asked for.
+        asked: &'static str,
+    },
     /// A write or sync has failed before, so nothing is known about what was written since; reads go on.
     #[error("takes no more writes, because it could not {reason}; close it and open it again")]
     Poisoned {

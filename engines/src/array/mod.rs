@@ -48,7 +48,7 @@ use crate::direct::Direct;
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch, WriteOp,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use crate::memory::latch::VersionLatch;
 use crate::sync::Ordering;
@@ -78,6 +78,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "packed-memory array: contiguous, ordered, made for scans and reads; inserts move neighbours",
     kind: Kind::Own,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: options::DOCS,
     open,

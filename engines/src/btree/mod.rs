@@ -39,7 +39,7 @@ use crate::direct::Direct;
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, default_json, parse_options};
+use crate::entry::{Entry, Kind, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use crate::memory::slab::Slab;
 use buffer::Buffer;
@@ -61,6 +61,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "B+tree with optimistic latches and keys inline; ordered, fast at reads, writes and scans",
     kind: Kind::Own,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: options::OPTIONS,
     open: |open| Ok(Box::new(BTree::new(&parse_options(NAME, &open.options)?)?)),

@@ -17,6 +17,9 @@ pub enum Durability {
 }
 
 impl Durability {
+    /// All classes, from the weakest to the strongest.
+    pub const ALL: &[Self] = &[Self::None, Self::Buffered, Self::Sync];
+
     /// The name used in workload files and results.
     pub const fn name(self) -> &'static str {
         match self {

@@ -110,6 +110,15 @@ pub trait Engine: Send + Sync {
         Ok(())
     }
 
+    /// Writes an image of all records, from which the next opening starts, and gives up the part of the log that is no longer needed.
+    /// Writers go on meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) by engines that keep no such images, or of the engine's storage.
+    fn snapshot(&self) -> Result<()> {
+        Err(crate::Error::Unsupported { engine: self.name(), operation: "snapshot" })
+    }
+
     /// Gives back space that deleted or replaced records hold.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::direct::{Direct, DirectSession};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch, WriteOp,
 };
-use crate::entry::{Entry, Kind, default_json, parse_options};
+use crate::entry::{Entry, Kind, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use crossbeam::epoch::{self, Guard};
 use std::ops::ControlFlow;
@@ -43,6 +43,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "sharded hash table, readers without latches, growth in small steps: fast point operations, no order",
     kind: Kind::Own,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: OPTIONS,
     open: |options| Ok(Box::new(Hash::new(parse_options(NAME, &options.options)?)?)),

@@ -12,7 +12,7 @@ use super::wrapper::{DEFAULT_INNER, Opener, check_range, open_inner};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::Result;
 use crate::options::OptionDoc;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,7 @@ pub const fn entry(open: fn(&OpenOptions) -> Result<Box<dyn Engine>>, capabiliti
         name: NAME,
         summary: "gives a wrong answer once in a while: a harness must find it",
         kind: Kind::Instrument,
+        storage: Storage::Memory,
         capabilities,
         options: OPTIONS,
         open,

@@ -8,7 +8,7 @@
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "does nothing: what it seems to cost is the cost of the harness",
     kind: Kind::Instrument,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: &[],
     open,

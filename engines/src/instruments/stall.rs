@@ -14,7 +14,7 @@ use crate::clock::{Clock, Ticks};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::Result;
 use crate::options::OptionDoc;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,7 @@ pub const fn entry(open: fn(&OpenOptions) -> Result<Box<dyn Engine>>, capabiliti
         name: NAME,
         summary: "stops all threads for a moment once in a while: a harness must show it in response times",
         kind: Kind::Instrument,
+        storage: Storage::Memory,
         capabilities,
         options: OPTIONS,
         open,

@@ -7,7 +7,7 @@ use crate::direct::{Direct, DirectSession};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -27,6 +27,7 @@ pub(super) const fn entry<S: Store>(summary: &'static str) -> Entry {
         name: S::NAME,
         summary,
         kind: Kind::Peer,
+        storage: Storage::Memory,
         capabilities: S::CAPABILITIES,
         options: &[],
         open: open::<S>,

@@ -30,7 +30,7 @@ use crate::direct::{Direct, DirectSession};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, OpenOptions, default_json, parse_options};
+use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
 use crate::options::OptionDoc;
 use build::Sorted;
@@ -49,6 +49,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "red-black tree in an arena: O(log n) for every operation, no bad case, readers without latches",
     kind: Kind::Own,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: OPTIONS,
     open,

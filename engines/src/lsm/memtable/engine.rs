@@ -8,7 +8,7 @@ use crate::direct::{Direct, DirectSession};
 use crate::engine::{
     Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
-use crate::entry::{Entry, Kind, default_json, parse_options};
+use crate::entry::{Entry, Kind, Storage, default_json, parse_options};
 use crate::error::Result;
 
 /// The registry's entry of [`Memtable`].
@@ -16,6 +16,7 @@ pub static ENTRY: Entry = Entry {
     name: NAME,
     summary: "lock-free B+tree of versions with sequence numbers and read views: scans see one point in time",
     kind: Kind::Own,
+    storage: Storage::Memory,
     capabilities: CAPABILITIES,
     options: OPTIONS,
     open: |options| Ok(Box::new(Memtable::new(parse_options(NAME, &options.options)?))),

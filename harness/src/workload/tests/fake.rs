@@ -1,7 +1,7 @@
 //! Engines for the tests of planning: names and capabilities like those of the registry, and nothing behind them.
 
 use engines::engine::Visitor;
-use engines::entry::{Entry, Kind, OpenOptions, default_json, invalid, parse_options};
+use engines::entry::{Entry, Kind, OpenOptions, Storage, default_json, invalid, parse_options};
 use engines::options::OptionDoc;
 use engines::{Capabilities, Durability, Engine, Error, Result, Session, Stats};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ const fn entry(name: &'static str, kind: Kind, capabilities: Capabilities) -> En
         name,
         summary: "For tests.",
         kind,
+        storage: Storage::Memory,
         capabilities,
         options: &[
             OptionDoc { name: "order", range: "3–1000", default: "100", summary: "For tests." },
