@@ -43,8 +43,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most bytes of a frame, but for its key: far beyond what engines take, and what a length on disk can say.
 const PAYLOAD_BYTES_MOST: usize = 1 << 30;
-/// A segment is not smaller, whatever is asked for.
-const SEGMENT_BYTES_LEAST: u64 = 256;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -87,9 +85,12 @@ impl Log {
                 Named::Foreign => {}
             }
         }
-        let capacity = options.segment_bytes.max(SEGMENT_BYTES_LEAST);
-        let header = SegmentHeader { id: SegmentId { store, number: 1 }, first: 1, capacity };
-        let segment = segment::create(&*system, directory, header, None)?;
+        let id = SegmentId { store, number: 1 };
+        let capacity = options.capacity(id.number);
+        let unfinished = segment::unfinished_path(directory, id.number);
+        let blank = segment::blank(&*system, unfinished, capacity, None)?;
+        let header = SegmentHeader { id, first: 1, capacity };
+        let segment = segment::begin(&*system, directory, header, blank)?;
         let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
         Ok(Self::at(system, directory, options, end))
     }
@@ -188,6 +189,19 @@ impl Log {
         if matches!(error, Error::Io { operation: "sync", .. } | Error::Damaged { .. }) {
             self.poison.get_or_init(|| error.to_string().trim_start_matches("cannot ").to_owned());
         }
+    }
+
+    /// Makes a file for the next segment, if there is none yet and the current one is half full: so whoever appends does not
+    /// wait for that.
+    ///
+    /// # Errors
+    /// Of the file system. The log goes on; who needs the segment makes it.
+    pub fn prepare(&self) -> Result<()> {
+        let Some(next) = self.end.lock().wants_next(&self.options) else { return Ok(()) };
+        let path = segment::ahead_path(&self.directory, next.number);
+        let spare = next.spare.as_deref();
+        let blank = segment::blank(&*self.system, path, next.capacity, spare);
+        self.end.lock().put_next(blank)
     }
 
     /// Waits until a frame and all before it survive a power cut.

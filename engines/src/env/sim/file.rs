@@ -91,7 +91,10 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.system.call()?;
+        if let Err(error) = self.system.call() {
+            self.with(Inode::fail_sync)?;
+            return Err(error);
+        }
         self.system.change("sync");
         self.with(Inode::sync)?;
         self.system.state.lock().syncs += 1;

@@ -58,6 +58,27 @@ fn what_was_not_synced_may_be_there_in_sectors_in_any_order() {
 }
 
 #[test]
+fn what_a_failed_sync_has_lost_no_later_one_brings_back() {
+    within(LIMIT, "failed syncs", || {
+        let (system, file) = with_file();
+        file.write_all_at(b"lost", 0).unwrap();
+        let kind = FaultKind::Error(ErrorKind::Other);
+        system.inject(Fault { call: system.calls(), kind, for_good: false });
+        assert!(file.sync_data().is_err());
+        file.write_all_at(b"kept", 1_000).unwrap();
+        file.sync_data().unwrap();
+        let mut durable = vec![b'a'; 2_000];
+        durable[1_000..1_004].copy_from_slice(b"kept");
+        assert_eq!(left(&system, Persistence::Nothing, 1), BTreeSet::from([Some(durable.clone())]));
+        assert_eq!(system.contents(&path("f")).unwrap()[..4], *b"lost", "its users see it still");
+        file.write_all_at(b"lost", 0).unwrap();
+        file.sync_data().unwrap();
+        durable[..4].copy_from_slice(b"lost");
+        assert_eq!(left(&system, Persistence::Nothing, 1), BTreeSet::from([Some(durable)]));
+    });
+}
+
+#[test]
 fn a_file_may_have_grown_without_its_bytes() {
     within(LIMIT, "grown files", || {
         let (system, file) = with_file();
