@@ -59,6 +59,7 @@ pub(super) struct Appender {
     former: VecDeque<Former>,
     spares: Vec<PathBuf>,
     next_file: NextFile,
+    bytes: u64,
 }
 
 /// What will become the next segment.
@@ -90,7 +91,19 @@ impl Appender {
     ) -> Self {
         let seed = current.header.id.seed();
         let next_file = NextFile::None;
-        Self { current, position, seed, next, unsynced: Vec::new(), former, spares, next_file }
+        let (unsynced, bytes) = (Vec::new(), 0);
+        Self { current, position, seed, next, unsynced, former, spares, next_file, bytes }
+    }
+
+    /// The same with so many bytes before.
+    pub(super) const fn with_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Bytes of frames, those before included.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The number of the last frame.
@@ -143,6 +156,7 @@ impl Appender {
             return Err(Error::damaged(&path, self.position as u64, "the segment is shorter than it was"));
         }
         self.position += header.frame_len();
+        self.bytes += header.frame_len() as u64;
         self.next += 1;
         Ok(sequence)
     }

@@ -21,10 +21,12 @@ mod format;
 mod frames;
 mod options;
 mod recovery;
+mod salvage;
 mod segment;
 
 pub use options::LogOptions;
 pub use recovery::{Outcomes, Recovered, Start};
+pub use salvage::SalvagedLog;
 
 use crate::engine::{WriteBatch, WriteOp};
 use crate::env::FileSystem;
@@ -95,6 +97,20 @@ impl Log {
         Ok(Self::at(system, directory, options, end))
     }
 
+    /// Whether a log that is being made may have a file of this name.
+    pub fn may_be_new(name: &str) -> bool {
+        match segment::named(name) {
+            Named::Segment(number) => number == 1,
+            Named::Unfinished => true,
+            Named::Spare(_) | Named::Foreign => false,
+        }
+    }
+
+    /// Whether this is the name of a log's first segment, which is there as soon as the log is made.
+    pub fn is_first(name: &str) -> bool {
+        segment::named(name) == Named::Segment(1)
+    }
+
     /// A log that ends there, all of it durable.
     fn at(system: Arc<dyn FileSystem>, directory: &Path, options: LogOptions, end: Appender) -> Self {
         let last = end.last();
@@ -162,7 +178,7 @@ impl Log {
         // What takes time is done before the lock.
         let payload = Payload::new(kind, key, rest);
         let mut end = self.end.lock();
-        self.check()?;
+        self.health()?;
         let place = self.place();
         let sequence = end
             .append(&payload, self.commits.synced(), &place)
@@ -177,7 +193,10 @@ impl Log {
     }
 
     /// Whether frames may be appended.
-    fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if not.
+    pub fn health(&self) -> Result<()> {
         match self.poison.get() {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
@@ -226,7 +245,7 @@ impl Log {
         match waited {
             Ok(()) => Ok(()),
             Err(Failed::Now(error)) => Err(error),
-            Err(Failed::Before) => self.check(),
+            Err(Failed::Before) => self.health(),
         }
     }
 
@@ -262,6 +281,16 @@ impl Log {
         self.sync()?;
         let sequence = self.append(FrameKind::Mark, &[], &[])?;
         self.commit(sequence)
+    }
+
+    /// Bytes that were appended since the log was opened, and those of the segments that were read then.
+    pub fn bytes(&self) -> u64 {
+        self.end.lock().bytes()
+    }
+
+    /// Takes no more frames, for this reason.
+    pub fn poison(&self, reason: &str) {
+        self.poison.get_or_init(|| reason.to_owned());
     }
 
     /// The number of the last frame; 0 if there is none.

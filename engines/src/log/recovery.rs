@@ -35,6 +35,8 @@ pub struct Recovered {
     pub frames: u64,
     /// The number of the last frame.
     pub last: u64,
+    /// Bytes of all frames that were read.
+    pub bytes: u64,
     /// Bytes behind the last frame that were not zero and were erased.
     pub erased_bytes: u64,
 }
@@ -43,11 +45,18 @@ pub struct Recovered {
 #[derive(Clone, Debug)]
 pub struct Outcomes<'a> {
     frames: Frames<'a>,
+    first: u64,
     after: u64,
     end: u64,
 }
 
 impl Outcomes<'_> {
+    /// How many frames these are.
+    pub const fn frames(&self) -> u64 {
+        let first = if self.after < self.first { self.first } else { self.after + 1 };
+        self.end.saturating_sub(first)
+    }
+
     /// Visits what the frames say, in their order: a key, and the value it got, or none if it was removed.
     pub fn for_each(&self, mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
         for frame in self.frames.clone() {
@@ -110,6 +119,7 @@ impl Log {
         let found = opening.find(start, &options)?;
         let (end, recovered, former, bytes) = opening.read(&found, start, replay)?;
         let (appender, erased_bytes) = opening.resume(&found, &end, former, &bytes)?;
+        let appender = appender.with_bytes(recovered.bytes);
         let log = Self::at(Arc::clone(&system), directory, options, appender);
         Ok((log, Recovered { erased_bytes, ..recovered }))
     }
@@ -216,8 +226,9 @@ impl Opening<'_> {
             let is_sealed = frames.is_sealed();
             let (position, next) = (frames.position(), frames.expected());
             let end = End { index, position, next, proven, is_marked };
-            replay(&Outcomes { frames: outcomes, after: start.after, end: end.next })?;
+            replay(&Outcomes { frames: outcomes, first, after: start.after, end: end.next })?;
             recovered.frames += counted;
+            recovered.bytes += (end.position - SEGMENT_HEADER_BYTES) as u64;
             if is_sealed {
                 former.push_back(Former { number: *number, next_first: end.next });
                 expected = Some(end.next);

@@ -121,7 +121,7 @@ struct SimMapping {
 
 impl Mapping for SimMapping {
     fn store(&mut self, position: usize, bytes: &[u8]) -> bool {
-        if position.checked_add(bytes.len()).is_none_or(|end| end > self.len) {
+        if position.checked_add(bytes.len()).is_none_or(|end| end > self.len) || !self.file.system.lives() {
             return false;
         }
         self.file.system.change("store");

@@ -58,6 +58,26 @@ fn what_was_not_synced_may_be_there_in_sectors_in_any_order() {
 }
 
 #[test]
+fn a_process_that_was_killed_does_nothing_any_more() {
+    within(LIMIT, "kills", || {
+        let (system, file) = with_file();
+        file.write_all_at(b"written", 0).unwrap();
+        let mut mapping = file.map(2_000).unwrap();
+        let lock = system.lock(&path("lock")).unwrap();
+        let next = system.kill();
+        assert!(file.write_all_at(b"too late", 0).is_err() && !mapping.store(0, b"too late"));
+        assert!(file.sync().is_err() && system.remove(&path("f")).is_err());
+        let again = next.lock(&path("lock")).unwrap();
+        drop(lock);
+        assert_eq!(next.lock(&path("lock")).unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(again);
+        assert!(next.contents(&path("f")).unwrap().starts_with(b"written"));
+        let durable = next.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
+        assert!(durable.starts_with(b"aaa"), "what it had written is not durable by that");
+    });
+}
+
+#[test]
 fn what_a_failed_sync_has_lost_no_later_one_brings_back() {
     within(LIMIT, "failed syncs", || {
         let (system, file) = with_file();
