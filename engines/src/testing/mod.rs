@@ -15,6 +15,7 @@ mod agreement;
 mod batches;
 mod check;
 mod contention;
+pub mod crash;
 mod eventually;
 mod figures;
 mod history;

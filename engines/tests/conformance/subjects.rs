@@ -111,7 +111,8 @@ fn subject(entry: &'static Entry, options: Value, durability: Durability) -> Sub
     let mut with_directory = without_directory;
     if entry.storage == Storage::Memory {
         // Small files and many snapshots, so that the suite runs across their seams.
-        with_directory.options = json!({ "durable": { "segment_bytes": "64KiB", "checkpoint_bytes": "256KiB" } });
+        with_directory.options =
+            json!({ "durable": { "segment_bytes": "64KiB", "checkpoint_bytes": "256KiB" } });
     }
     let directories = Directories::new();
     Subject::new(name, move || {

@@ -132,6 +132,11 @@ impl SimFileSystem {
         state.names.plant(path, inode);
     }
 
+    /// Takes a file away, durably, as if by somebody else.
+    pub fn uproot(&self, path: &Path) {
+        self.state.lock().names.uproot(path);
+    }
+
     /// A copy in which everything is durable and nobody has a lock.
     #[must_use]
     pub fn fork(&self) -> Self {

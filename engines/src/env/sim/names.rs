@@ -154,6 +154,12 @@ impl Names {
         self.durable.insert(path.to_path_buf(), Node::File(inode));
     }
 
+    /// Takes a file's name away, durably.
+    pub(super) fn uproot(&mut self, path: &Path) {
+        self.live.remove(path);
+        self.durable.remove(path);
+    }
+
     /// The live names, all durable.
     pub(super) fn all_durable(&self) -> Self {
         Self::durable_only(self.live.clone())

@@ -121,6 +121,8 @@ pub fn power_cuts(subject: &CrashSubject, trace: &Trace, sampling: Sampling) -> 
         }
         engine = subject.open(&system).expect("opened again");
         done += 1;
+        let shown = super::subject::state(&*engine);
+        assert_eq!(shown, trace.states[done], "{}: step {done}: not what was written", subject.name());
         // What an opening has shown is durable.
         let mut watch = watch.lock();
         watch.allowed = done..=done;

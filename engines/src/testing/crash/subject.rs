@@ -58,7 +58,8 @@ impl CrashSubject {
     /// # Panics
     /// If it does not open, or is not sound.
     pub(super) fn state_of(&self, system: &SimFileSystem, what: &str) -> u64 {
-        let engine = self.open(system).unwrap_or_else(|error| panic!("{}: {what}: does not open: {error}", self.name));
+        let engine =
+            self.open(system).unwrap_or_else(|error| panic!("{}: {what}: does not open: {error}", self.name));
         engine.validate().unwrap_or_else(|error| panic!("{}: {what}: {error}", self.name));
         state(&*engine)
     }

@@ -98,7 +98,7 @@ fn step(number: usize, random: &mut SimRandom) -> Step {
 }
 
 impl Step {
-    fn apply_to(&self, records: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    pub(super) fn apply_to(&self, records: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
         match self {
             Self::Set(key, value) => {
                 records.insert(key.clone(), value.clone());
@@ -131,19 +131,21 @@ impl Step {
         matches!(self, Self::Sync | Self::Snapshot | Self::Reopen | Self::Kill)
     }
 
-    /// Does it, unless it is an opening.
+    /// Does it, unless it is an opening; tells whether it wrote. (An update may find nothing to replace because of a removal that failed to become
+    /// durable: what is seen need not be durable.)
     ///
     /// # Errors
     /// Of the engine.
-    pub(super) fn run(&self, engine: &dyn Engine, session: &mut dyn Session) -> Result<()> {
+    pub(super) fn run(&self, engine: &dyn Engine, session: &mut dyn Session) -> Result<bool> {
         match self {
-            Self::Set(key, value) => session.set(key, value),
-            Self::Update(key, value) => session.update(key, value).map(drop),
-            Self::Delete(key) => session.delete(key).map(drop),
-            Self::Batch(batch) => session.batch(batch),
-            Self::Sync => engine.sync(),
-            Self::Snapshot => engine.snapshot(),
-            Self::Reopen | Self::Kill => Ok(()),
+            Self::Set(key, value) => session.set(key, value)?,
+            Self::Update(key, value) => return session.update(key, value),
+            Self::Delete(key) => session.delete(key).map(drop)?,
+            Self::Batch(batch) => session.batch(batch)?,
+            Self::Sync => engine.sync()?,
+            Self::Snapshot => engine.snapshot()?,
+            Self::Reopen | Self::Kill => {}
         }
+        Ok(self.is_write())
     }
 }
