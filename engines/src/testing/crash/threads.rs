@@ -20,6 +20,8 @@ pub struct ThreadCuts {
 const THREADS: u64 = 4;
 /// Keys of each thread, written one after the other, round and round.
 const KEYS: u64 = 5;
+/// Writes of each thread between two cuts, at most: neither the writers nor who looks runs ahead.
+const WRITES_PER_IMAGE: u64 = 20;
 
 /// The n-th write of a thread: its key and its value, in which lies n.
 fn write(thread: u64, number: u64) -> (Vec<u8>, Vec<u8>) {
@@ -37,23 +39,26 @@ pub fn power_cuts_among_threads(subject: &CrashSubject, images: u64, seed: u64) 
     let system = SimFileSystem::new();
     let engine = subject.open(&system).expect("a new store");
     let acknowledged: [AtomicU64; THREADS as usize] = Default::default();
-    let is_done = AtomicBool::new(false);
+    let (budget, is_done) = (AtomicU64::new(0), AtomicBool::new(false));
     let mut cuts = ThreadCuts::default();
-    let (engine, acknowledged, is_done) = (&*engine, &acknowledged, &is_done);
+    let (engine, acknowledged, budget, is_done) = (&*engine, &acknowledged, &budget, &is_done);
     thread::scope(|scope| {
         // Threads end also when an image is found wrong.
         let _ends = Ending(is_done);
         let writers: Vec<_> = (0..THREADS)
-            .map(|thread| {
+            .map(|writer| {
                 scope.spawn(move || {
                     let mut session = engine.session().expect("a session");
                     for number in 1.. {
-                        if is_done.load(Ordering::SeqCst) {
-                            return number - 1;
+                        while budget.load(Ordering::SeqCst) < number {
+                            if is_done.load(Ordering::SeqCst) {
+                                return number - 1;
+                            }
+                            thread::yield_now();
                         }
-                        let (key, value) = write(thread, number);
+                        let (key, value) = write(writer, number);
                         session.set(&key, &value).expect("set");
-                        acknowledged[thread as usize].store(number, Ordering::SeqCst);
+                        acknowledged[writer as usize].store(number, Ordering::SeqCst);
                     }
                     0
                 })
@@ -70,6 +75,8 @@ pub fn power_cuts_among_threads(subject: &CrashSubject, images: u64, seed: u64) 
         });
         let mut random = SimRandom::new(seed);
         while cuts.images < images && writers.iter().all(|writer| !writer.is_finished()) {
+            budget.fetch_add(WRITES_PER_IMAGE, Ordering::SeqCst);
+            (0..random.below(100)).for_each(|_| thread::yield_now());
             let before: Vec<_> = acknowledged.iter().map(|number| number.load(Ordering::SeqCst)).collect();
             let kind = Persistence::ALL[random.below(Persistence::ALL.len())];
             let image = system.image(kind, &mut random);
