@@ -2,7 +2,7 @@
 //!
 //! Thread safety: constants.
 
-use crate::durable::{Durable, DurableOptions};
+use crate::durable::{self, Durable, DurableOptions};
 use crate::engine::{Capabilities, Durability, Engine};
 use crate::entry::{Entry, OpenOptions, Storage};
 use crate::env::OsFileSystem;
@@ -82,6 +82,25 @@ pub fn find(name: &str) -> Result<&'static Entry> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, name)| name.to_owned()),
     })
+}
+
+/// What an engine can do with these options; nothing is kept of it.
+///
+/// # Errors
+/// [`Error::InvalidOption`].
+pub fn check(entry: &Entry, options: &serde_json::Value) -> Result<Capabilities> {
+    let rest = match entry.storage {
+        Storage::Files => options.clone(),
+        Storage::Memory => DurableOptions::take(entry.name, options)?.1,
+    };
+    let opened = (entry.open)(&OpenOptions { options: rest, ..OpenOptions::default() })?;
+    Ok(opened.capabilities())
+}
+
+/// The names of an engine's options; those of durability stand under one of their own.
+pub fn option_names(entry: &Entry) -> impl Iterator<Item = &'static str> {
+    let is_wrapped = entry.storage == Storage::Memory && entry.capabilities.durability.len() > 1;
+    entry.options.iter().map(|option| option.name).chain(is_wrapped.then_some(durable::KEY))
 }
 
 /// Opens the engine with this name.

@@ -8,8 +8,8 @@ use super::plan::{CellPlan, KeyPlan, LeftOut, MemoryPlan, PhasePlan, ValuePlan};
 use super::planner::narrow;
 use super::size;
 use super::spec::{EngineList, EngineSpec, OptionsSpec, Spec};
-use engines::entry::{Entry, Kind, OpenOptions};
-use engines::registry::missing_feature;
+use engines::entry::{Entry, Kind};
+use engines::registry::{check, missing_feature, option_names};
 use engines::{Capabilities, Durability};
 use std::collections::BTreeSet;
 
@@ -245,8 +245,7 @@ fn named<'a>(
                 return Err(cannot(place, not_offered(class.value, offered)));
             }
         }
-        let class = durability.first().map_or(Durability::None, |class| class.value);
-        let (options, capabilities) = options(entry, spec, class)?;
+        let (options, capabilities) = options(entry, spec)?;
         if let Some(reason) = needs.lacking(&capabilities) {
             return Err(cannot(place, reason));
         }
@@ -294,13 +293,9 @@ fn label(spec: &EngineSpec, place: Place) -> Result<Located<String>, Diagnostic>
 }
 
 /// The options of an engine as JSON, taken by the engine, and what it can do with them.
-fn options(
-    entry: &Entry,
-    spec: &EngineSpec,
-    durability: Durability,
-) -> Result<(serde_json::Value, Capabilities), Diagnostic> {
+fn options(entry: &Entry, spec: &EngineSpec) -> Result<(serde_json::Value, Capabilities), Diagnostic> {
     let Located { value: OptionsSpec(written), place } = spec.options.or(OptionsSpec::default());
-    let known = || entry.options.iter().map(|option| option.name);
+    let known = || option_names(entry);
     if let Some((name, value)) = written.iter().find(|(name, _)| !known().any(|known| known == name)) {
         let message =
             format!("engine '{}' has no option {}{}", entry.name, quote(name), suggestion(name, known()));
@@ -314,18 +309,17 @@ fn options(
     let object = |options: &[(String, Located<serde_json::Value>)]| {
         options.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect::<serde_json::Value>()
     };
-    let opened =
-        |options: serde_json::Value| (entry.open)(&OpenOptions { options, durability, directory: None });
+    let checked = |options: serde_json::Value| check(entry, &options);
     let all = object(&written);
     if written.is_empty() {
         return Ok((all, entry.capabilities));
     }
-    match opened(all.clone()) {
-        Ok(engine) => Ok((all, engine.capabilities())),
+    match checked(all.clone()) {
+        Ok(capabilities) => Ok((all, capabilities)),
         Err(error) => {
             // The option that is refused on its own is to blame; if each is taken, they do not go together.
             let alone = written.iter().find_map(|option| {
-                let error = opened(object(std::slice::from_ref(option))).err()?;
+                let error = checked(object(std::slice::from_ref(option))).err()?;
                 Some((option.1.place, error))
             });
             let (place, error) = alone.unwrap_or((place, error));
