@@ -18,8 +18,8 @@ pub struct Arguments {
 
 /// What the statuses mean, at the end of each verb's help.
 const STATUSES: &str = "\
-Exit status: 0 done, 2 flags or input are wrong, 4 data is damaged, 5 a file could not be read or
-written, 6 another process has the directory open.";
+Exit status: 0 done, 2 flags or input are wrong, 4 data is damaged, 5 a file could not be read
+or written, 6 another process has the directory open.";
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {

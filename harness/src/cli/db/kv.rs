@@ -42,14 +42,16 @@ Examples:
   batch         the set and delete lines up to a line `end`             nothing
   end           apply them all, or none                                 ack N
 
-N is the number of the line. `ack N` comes only once the write is as durable as its class promises, and each
-answer is written before the next line is read. A line that cannot be done is answered `error N` and the reason,
-changes nothing, and the next is read; a wrong line in a batch refuses the batch. The end of the input closes the store.
+N is the number of the line. `ack N` comes only once the write is as durable as its class promises,
+and each answer is written before the next line is read. A line that cannot be done is answered
+`error N` and the reason, changes nothing, and the next is read; a wrong line in a batch refuses
+the whole batch. The end of the input closes the store.
 
-V is the rest of the line after one space, and may be empty; K has no space. With --hex keys and values are
-hexadecimal and - is the empty one, so that any bytes can be said. Empty lines are passed over.
+V is the rest of the line after one space, and may be empty; K has no space. With --hex keys and
+values are hexadecimal and - is the empty one, so that any bytes can be said. Empty lines are
+passed over. The gravest of all refused lines decides the exit status.
 
-The gravest of all answers decides. {STATUSES}"))]
+{STATUSES}"))]
 pub struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

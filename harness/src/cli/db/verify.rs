@@ -17,8 +17,8 @@ Examples:
   harness db verify --engine btree --dir data
   harness db verify --engine btree --dir data && echo sound
 
-Opening reads and checks the files, as every opening does. Then the engine checks its structure, every record is
-visited, in order where the engine keeps one, and each is looked up by its key.
+Opening reads and checks the files, as every opening does. Then the engine checks its structure,
+every record is visited, in order where the engine keeps one, and each is looked up by its key.
 
 {STATUSES}"))]
 pub struct Arguments {
