@@ -14,11 +14,12 @@ use std::ops::ControlFlow;
 #[command(after_help = format!("\
 Examples:
   harness db dump --engine btree --dir data
-  harness db dump --engine btree --dir data --hex | sed 's/^/set /' | harness db kv --engine hash --dir copy --hex
+  harness db dump --engine btree --dir data --hex | sed 's/^/set /' |
+      harness db kv --engine hash --dir copy --hex
 
-A line is the key, a space and the value. Everything but printable ASCII, the backslash and, in keys, the
-space is written \\xNN. With --hex both are hexadecimal and no bytes at all are -, as `db kv --hex` reads
-them. Of an engine that keeps no order all keys are held in memory to be sorted.
+A line is the key, a space and the value. What is not printable ASCII, the backslash and, in keys,
+the space are written \\xNN. With --hex both are hexadecimal and no bytes at all are -, as
+`db kv --hex` reads them. Of an engine without an order all keys are held in memory, to be sorted.
 
 {STATUSES}"))]
 pub struct Arguments {
