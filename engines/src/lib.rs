@@ -5,7 +5,7 @@
 //! an engine cannot do is an error that says so, never a silent skip. The concrete types offer the same
 //! operations with `&self`, so a library user needs no trait object.
 //!
-//! Imports run downwards only: registry → instruments → engines → words everybody uses ([`engine`], [`entry`],
+//! Imports run downwards only: registry → instruments, durable → engines → log, snapshot → env → words everybody uses ([`engine`], [`entry`],
 //! [`error`], [`options`], [`clock`]).
 
 // Under `--cfg loom` these two are all of the crate: the protocols that the model checker explores.
@@ -56,6 +56,8 @@ pub mod peers;
 #[cfg(not(loom))]
 pub mod rbtree;
 
+#[cfg(not(loom))]
+pub mod durable;
 #[cfg(not(loom))]
 pub mod instruments;
 #[cfg(not(loom))]

@@ -2,13 +2,16 @@
 //!
 //! Thread safety: constants.
 
-use crate::engine::{Capabilities, Engine};
-use crate::entry::{Entry, OpenOptions};
+use crate::durable::{Durable, DurableOptions};
+use crate::engine::{Capabilities, Durability, Engine};
+use crate::entry::{Entry, OpenOptions, Storage};
+use crate::env::OsFileSystem;
 use crate::error::{Error, Result};
 #[cfg(not(loom))]
 use crate::hash;
 use crate::instruments::{liar, null, stall};
 use crate::{array, btree, lsm, rbtree};
+use std::sync::Arc;
 
 /// All engines, in the order they are listed.
 static ENTRIES: &[&Entry] = &[
@@ -24,7 +27,7 @@ static ENTRIES: &[&Entry] = &[
 ];
 
 /// What the instruments around `btree` can do when nothing else is asked for.
-const INNER: Capabilities = Capabilities::IN_MEMORY_ORDERED;
+const INNER: Capabilities = Capabilities { durability: Durability::ALL, ..Capabilities::IN_MEMORY_ORDERED };
 static STALL: Entry = stall::entry(|options| stall::open(options, open), INNER);
 static LIAR: Entry = liar::entry(|options| liar::open(options, open), INNER);
 
@@ -91,7 +94,19 @@ pub fn open(name: &str, options: &OpenOptions) -> Result<Box<dyn Engine>> {
     if !offered.contains(&options.durability) {
         return Err(Error::UnsupportedDurability { engine: entry.name, asked: options.durability, offered });
     }
-    (entry.open)(options)
+    // The knobs of durability are checked in every class, so that a file may ask for several; without one there is nothing they could do.
+    let (durable, rest) = match entry.storage {
+        Storage::Files => return (entry.open)(options),
+        Storage::Memory => DurableOptions::take(entry.name, &options.options)?,
+    };
+    let inner = (entry.open)(&OpenOptions { options: rest, durability: Durability::None, directory: None })?;
+    if options.durability == Durability::None {
+        return Ok(inner);
+    }
+    let missing = Error::NoDirectory { engine: entry.name, asked: options.durability };
+    let directory = options.directory.as_deref().ok_or(missing)?;
+    let system = Arc::new(OsFileSystem);
+    Ok(Box::new(Durable::open(inner, system, directory, options.durability, durable)?))
 }
 
 #[cfg(test)]

@@ -46,7 +46,8 @@ mod write;
 use crate::chunk::Chunk;
 use crate::direct::Direct;
 use crate::engine::{
-    Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch, WriteOp,
+    Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
+    WriteOp,
 };
 use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
@@ -70,8 +71,11 @@ use top::Top;
 
 const NAME: &str = "array";
 
-const CAPABILITIES: Capabilities =
-    Capabilities { batch_atomic_visibility: true, ..Capabilities::IN_MEMORY_ORDERED };
+const CAPABILITIES: Capabilities = Capabilities {
+    batch_atomic_visibility: true,
+    durability: Durability::ALL,
+    ..Capabilities::IN_MEMORY_ORDERED
+};
 
 /// The registry's view of this engine.
 pub static ENTRY: Entry = Entry {

@@ -37,7 +37,7 @@ pub use options::BTreeOptions;
 use crate::chunk::Chunk;
 use crate::direct::Direct;
 use crate::engine::{
-    Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
+    Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
 use crate::entry::{Entry, Kind, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
@@ -54,7 +54,8 @@ use std::sync::Arc;
 use write::Write;
 
 const NAME: &str = "btree";
-const CAPABILITIES: Capabilities = Capabilities::IN_MEMORY_ORDERED;
+const CAPABILITIES: Capabilities =
+    Capabilities { durability: Durability::ALL, ..Capabilities::IN_MEMORY_ORDERED };
 
 /// The engine as the registry knows it.
 pub static ENTRY: Entry = Entry {

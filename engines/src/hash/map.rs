@@ -13,7 +13,8 @@ use super::shard::{Common, DEPTH_MOST, Figures, InPlace, Latched, Shard};
 use crate::chunk::Chunk;
 use crate::direct::{Direct, DirectSession};
 use crate::engine::{
-    Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch, WriteOp,
+    Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
+    WriteOp,
 };
 use crate::entry::{Entry, Kind, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     ordered_scan: false,
     reverse_scan: false,
     batch_atomic_visibility: true,
+    durability: Durability::ALL,
     ..Capabilities::IN_MEMORY_ORDERED
 };
 /// How often `compact` evacuates again what became sparse meanwhile; other threads may go on with that for ever.

@@ -31,7 +31,8 @@ pub const fn entry(open: fn(&OpenOptions) -> Result<Box<dyn Engine>>, capabiliti
         name: NAME,
         summary: "gives a wrong answer once in a while: a harness must find it",
         kind: Kind::Instrument,
-        storage: Storage::Memory,
+        // The engine that it opens by name keeps them.
+        storage: Storage::Files,
         capabilities,
         options: OPTIONS,
         open,

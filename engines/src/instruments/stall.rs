@@ -34,7 +34,8 @@ pub const fn entry(open: fn(&OpenOptions) -> Result<Box<dyn Engine>>, capabiliti
         name: NAME,
         summary: "stops all threads for a moment once in a while: a harness must show it in response times",
         kind: Kind::Instrument,
-        storage: Storage::Memory,
+        // The engine that it opens by name keeps them.
+        storage: Storage::Files,
         capabilities,
         options: OPTIONS,
         open,

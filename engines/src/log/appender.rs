@@ -11,7 +11,7 @@ use super::format::{
     FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId, frame_len,
 };
 use super::options::LogOptions;
-use super::segment::{self, Segment};
+use super::segment::{self, Blank, Segment};
 use crate::checksum::crc32c;
 use crate::env::{File, FileSystem};
 use crate::error::{Error, Result};
@@ -58,6 +58,26 @@ pub(super) struct Appender {
     unsynced: Vec<Arc<dyn File>>,
     former: VecDeque<Former>,
     spares: Vec<PathBuf>,
+    next_file: NextFile,
+    bytes: u64,
+}
+
+/// What will become the next segment.
+#[derive(Debug, Default)]
+enum NextFile {
+    #[default]
+    None,
+    /// Somebody is making it.
+    InMaking,
+    Made(Blank),
+}
+
+/// A file that is to be made for the next segment.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) number: u64,
+    pub(super) capacity: u64,
+    pub(super) spare: Option<PathBuf>,
 }
 
 impl Appender {
@@ -70,7 +90,20 @@ impl Appender {
         spares: Vec<PathBuf>,
     ) -> Self {
         let seed = current.header.id.seed();
-        Self { current, position, seed, next, unsynced: Vec::new(), former, spares }
+        let next_file = NextFile::None;
+        let (unsynced, bytes) = (Vec::new(), 0);
+        Self { current, position, seed, next, unsynced, former, spares, next_file, bytes }
+    }
+
+    /// The same with so many bytes before.
+    pub(super) const fn with_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Bytes of frames, those before included.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The number of the last frame.
@@ -123,6 +156,7 @@ impl Appender {
             return Err(Error::damaged(&path, self.position as u64, "the segment is shorter than it was"));
         }
         self.position += header.frame_len();
+        self.bytes += header.frame_len() as u64;
         self.next += 1;
         Ok(sequence)
     }
@@ -133,9 +167,18 @@ impl Appender {
         let id = SegmentId { number: self.current.header.id.number + 1, ..self.current.header.id };
         // Behind the frame that seals.
         let first = self.next + 1;
-        let header = SegmentHeader { id, first, capacity: least.max(place.options.segment_bytes) };
-        let spare = self.spares.pop();
-        let segment = segment::create(place.system, place.directory, header, spare.as_deref())?;
+        let capacity = least.max(place.options.capacity(id.number));
+        let blank = match std::mem::take(&mut self.next_file) {
+            NextFile::Made(blank) if blank.capacity >= least => blank,
+            other => {
+                self.next_file = other;
+                let unfinished = segment::unfinished_path(place.directory, id.number);
+                let spare = self.spares.pop();
+                segment::blank(place.system, unfinished, capacity, spare.as_deref())?
+            }
+        };
+        let header = SegmentHeader { id, first, capacity: blank.capacity };
+        let segment = segment::begin(place.system, place.directory, header, blank)?;
         self.put(&Payload::new(FrameKind::Seal, &[], &[]), synced, place)?;
         self.former.push_back(Former { number: self.current.header.id.number, next_first: first });
         let former = std::mem::replace(&mut self.current, segment);
@@ -143,6 +186,31 @@ impl Appender {
         self.seed = id.seed();
         self.position = SEGMENT_HEADER_BYTES;
         Ok(())
+    }
+
+    /// What is to be made ahead, if anything is; whoever is told so must call [`Appender::put_next`].
+    pub(super) fn wants_next(&mut self, options: &LogOptions) -> Option<Wanted> {
+        let is_due = (self.position as u64).saturating_mul(2) >= self.current.header.capacity;
+        if !is_due || !matches!(self.next_file, NextFile::None) {
+            return None;
+        }
+        self.next_file = NextFile::InMaking;
+        let number = self.current.header.id.number + 1;
+        Some(Wanted { number, capacity: options.capacity(number), spare: self.spares.pop() })
+    }
+
+    /// Keeps what was made ahead.
+    pub(super) fn put_next(&mut self, made: Result<Blank>) -> Result<()> {
+        match made {
+            Ok(blank) => {
+                self.next_file = NextFile::Made(blank);
+                Ok(())
+            }
+            Err(error) => {
+                self.next_file = NextFile::None;
+                Err(error)
+            }
+        }
     }
 
     /// The files that must be synced for all frames to be durable, oldest first, and the number of the last of these.

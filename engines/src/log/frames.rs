@@ -27,6 +27,24 @@ impl<'a> Frames<'a> {
         Self { bytes, seed, at: SEGMENT_HEADER_BYTES, expected: first, is_sealed: false }
     }
 
+    /// The frames from the first one on that starts at this position or behind it, is whole, and has this number or a higher one.
+    pub(super) fn first_behind(bytes: &'a [u8], seed: u32, from: usize, number: u64) -> Option<Self> {
+        let mut at = from.next_multiple_of(FRAME_ALIGN);
+        while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<FRAME_HEADER_BYTES>) {
+            if chunk.iter().any(|byte| *byte != 0)
+                && let Some(header) = FrameHeader::decode(chunk, seed)
+                && header.sequence >= number
+            {
+                let frames = Self { bytes, seed, at, expected: header.sequence, is_sealed: false };
+                if frames.clone().next().is_some() {
+                    return Some(frames);
+                }
+            }
+            at += FRAME_ALIGN;
+        }
+        None
+    }
+
     /// Where the next frame starts, or would.
     pub(super) const fn position(&self) -> usize {
         self.at

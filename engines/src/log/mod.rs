@@ -21,10 +21,12 @@ mod format;
 mod frames;
 mod options;
 mod recovery;
+mod salvage;
 mod segment;
 
 pub use options::LogOptions;
 pub use recovery::{Outcomes, Recovered, Start};
+pub use salvage::SalvagedLog;
 
 use crate::engine::{WriteBatch, WriteOp};
 use crate::env::FileSystem;
@@ -43,8 +45,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most bytes of a frame, but for its key: far beyond what engines take, and what a length on disk can say.
 const PAYLOAD_BYTES_MOST: usize = 1 << 30;
-/// A segment is not smaller, whatever is asked for.
-const SEGMENT_BYTES_LEAST: u64 = 256;
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -87,11 +87,28 @@ impl Log {
                 Named::Foreign => {}
             }
         }
-        let capacity = options.segment_bytes.max(SEGMENT_BYTES_LEAST);
-        let header = SegmentHeader { id: SegmentId { store, number: 1 }, first: 1, capacity };
-        let segment = segment::create(&*system, directory, header, None)?;
+        let id = SegmentId { store, number: 1 };
+        let capacity = options.capacity(id.number);
+        let unfinished = segment::unfinished_path(directory, id.number);
+        let blank = segment::blank(&*system, unfinished, capacity, None)?;
+        let header = SegmentHeader { id, first: 1, capacity };
+        let segment = segment::begin(&*system, directory, header, blank)?;
         let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
         Ok(Self::at(system, directory, options, end))
+    }
+
+    /// Whether a log that is being made may have a file of this name.
+    pub fn may_be_new(name: &str) -> bool {
+        match segment::named(name) {
+            Named::Segment(number) => number == 1,
+            Named::Unfinished => true,
+            Named::Spare(_) | Named::Foreign => false,
+        }
+    }
+
+    /// Whether this is the name of a log's first segment, which is there as soon as the log is made.
+    pub fn is_first(name: &str) -> bool {
+        segment::named(name) == Named::Segment(1)
     }
 
     /// A log that ends there, all of it durable.
@@ -161,7 +178,7 @@ impl Log {
         // What takes time is done before the lock.
         let payload = Payload::new(kind, key, rest);
         let mut end = self.end.lock();
-        self.check()?;
+        self.health()?;
         let place = self.place();
         let sequence = end
             .append(&payload, self.commits.synced(), &place)
@@ -176,7 +193,10 @@ impl Log {
     }
 
     /// Whether frames may be appended.
-    fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if not.
+    pub fn health(&self) -> Result<()> {
         match self.poison.get() {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
@@ -188,6 +208,19 @@ impl Log {
         if matches!(error, Error::Io { operation: "sync", .. } | Error::Damaged { .. }) {
             self.poison.get_or_init(|| error.to_string().trim_start_matches("cannot ").to_owned());
         }
+    }
+
+    /// Makes a file for the next segment, if there is none yet and the current one is half full: so whoever appends does not
+    /// wait for that.
+    ///
+    /// # Errors
+    /// Of the file system. The log goes on; who needs the segment makes it.
+    pub fn prepare(&self) -> Result<()> {
+        let Some(next) = self.end.lock().wants_next(&self.options) else { return Ok(()) };
+        let path = segment::ahead_path(&self.directory, next.number);
+        let spare = next.spare.as_deref();
+        let blank = segment::blank(&*self.system, path, next.capacity, spare);
+        self.end.lock().put_next(blank)
     }
 
     /// Waits until a frame and all before it survive a power cut.
@@ -212,7 +245,7 @@ impl Log {
         match waited {
             Ok(()) => Ok(()),
             Err(Failed::Now(error)) => Err(error),
-            Err(Failed::Before) => self.check(),
+            Err(Failed::Before) => self.health(),
         }
     }
 
@@ -248,6 +281,16 @@ impl Log {
         self.sync()?;
         let sequence = self.append(FrameKind::Mark, &[], &[])?;
         self.commit(sequence)
+    }
+
+    /// Bytes that were appended since the log was opened, and those of the segments that were read then.
+    pub fn bytes(&self) -> u64 {
+        self.end.lock().bytes()
+    }
+
+    /// Takes no more frames, for this reason.
+    pub fn poison(&self, reason: &str) {
+        self.poison.get_or_init(|| reason.to_owned());
     }
 
     /// The number of the last frame; 0 if there is none.

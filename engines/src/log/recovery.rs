@@ -9,7 +9,7 @@
 //! Thread safety: one thread opens a log; the outcomes of a segment may be visited by several.
 
 use super::appender::{Appender, Former};
-use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
+use super::format::{FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
 use super::frames::{Frames, highest_synced};
 use super::segment::{self, Named, Segment, named};
 use super::{Log, LogOptions};
@@ -35,6 +35,8 @@ pub struct Recovered {
     pub frames: u64,
     /// The number of the last frame.
     pub last: u64,
+    /// Bytes of all frames that were read.
+    pub bytes: u64,
     /// Bytes behind the last frame that were not zero and were erased.
     pub erased_bytes: u64,
 }
@@ -43,11 +45,18 @@ pub struct Recovered {
 #[derive(Clone, Debug)]
 pub struct Outcomes<'a> {
     frames: Frames<'a>,
+    first: u64,
     after: u64,
     end: u64,
 }
 
 impl Outcomes<'_> {
+    /// How many frames these are.
+    pub const fn frames(&self) -> u64 {
+        let first = if self.after < self.first { self.first } else { self.after + 1 };
+        self.end.saturating_sub(first)
+    }
+
     /// Visits what the frames say, in their order: a key, and the value it got, or none if it was removed.
     pub fn for_each(&self, mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
         for frame in self.frames.clone() {
@@ -81,6 +90,10 @@ struct End {
     position: usize,
     /// The number of the frame that is not there.
     next: u64,
+    /// Frames up to this number are durable, by what later ones or a snapshot say.
+    proven: u64,
+    /// Whether the last frame says that its store was closed.
+    is_marked: bool,
 }
 
 struct Opening<'a> {
@@ -106,6 +119,7 @@ impl Log {
         let found = opening.find(start, &options)?;
         let (end, recovered, former, bytes) = opening.read(&found, start, replay)?;
         let (appender, erased_bytes) = opening.resume(&found, &end, former, &bytes)?;
+        let appender = appender.with_bytes(recovered.bytes);
         let log = Self::at(Arc::clone(&system), directory, options, appender);
         Ok((log, Recovered { erased_bytes, ..recovered }))
     }
@@ -179,6 +193,7 @@ impl Opening<'_> {
         let mut former = VecDeque::new();
         let mut recovered = Recovered::default();
         let mut expected = None;
+        let mut proven = start.at_least.max(start.after);
         for (index, (number, path)) in found.segments.iter().enumerate() {
             let bytes = self.bytes(path)?;
             let id = SegmentId { store: self.store, number: *number };
@@ -197,7 +212,7 @@ impl Opening<'_> {
             };
             let mut frames = Frames::new(&bytes, id.seed(), first);
             let outcomes = frames.clone();
-            let mut counted = 0;
+            let (mut counted, mut is_marked) = (0, false);
             for frame in frames.by_ref() {
                 if !frame.outcomes(&mut |_, _| {}) {
                     let message =
@@ -205,11 +220,15 @@ impl Opening<'_> {
                     return Err(Error::damaged(path, 0, message));
                 }
                 counted += u64::from(frame.header.sequence > start.after);
+                proven = proven.max(frame.header.synced);
+                is_marked = frame.header.kind == FrameKind::Mark;
             }
             let is_sealed = frames.is_sealed();
-            let end = End { index, position: frames.position(), next: frames.expected() };
-            replay(&Outcomes { frames: outcomes, after: start.after, end: end.next })?;
+            let (position, next) = (frames.position(), frames.expected());
+            let end = End { index, position, next, proven, is_marked };
+            replay(&Outcomes { frames: outcomes, first, after: start.after, end: end.next })?;
             recovered.frames += counted;
+            recovered.bytes += (end.position - SEGMENT_HEADER_BYTES) as u64;
             if is_sealed {
                 former.push_back(Former { number: *number, next_first: end.next });
                 expected = Some(end.next);
@@ -266,21 +285,27 @@ impl Opening<'_> {
         let Some((_, path)) = found.segments.get(end.index) else {
             return Err(Error::damaged(directory, 0, "the log has no segment"));
         };
-        // A process that was killed may have left segments that no sync has covered; all that was read is durable from here on.
-        for (_, former) in found.segments.iter().take(end.index) {
-            let file = system.open(former, Access::ReadWrite).map_err(Error::io("open", former))?;
-            file.sync().map_err(Error::io("sync", former))?;
+        // All that was read is durable from here on: a process that was killed may have left what no sync has covered, and one whose
+        // sync has failed what the system takes for written and is not. So it is written again before it is synced.
+        for ((_, path), segment) in found.segments.iter().zip(&former) {
+            if segment.next_first > end.proven + 1 {
+                let file = system.open(path, Access::ReadWrite).map_err(Error::io("open", path))?;
+                let bytes = segment::read(&*file, path)?;
+                file.write_all_at(&bytes, 0).map_err(Error::io("write", path))?;
+                file.sync().map_err(Error::io("sync", path))?;
+            }
         }
         let header =
             segment::header_of(bytes).map_err(|_| Error::damaged(path, 0, "its header has changed"))?;
         let file = system.open(path, Access::ReadWrite).map_err(Error::io("open", path))?;
-        let mut erased = 0;
-        let tail = bytes.get(end.position..).unwrap_or_default();
-        if let Some(last) = tail.iter().rposition(|byte| *byte != 0) {
-            erased = last as u64 + 1;
-            file.write_all_at(&vec![0; last + 1], end.position as u64).map_err(Error::io("write", path))?;
-        }
+        let (frames, tail) = bytes.split_at(end.position.min(bytes.len()));
+        let erased = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
         file.allocate(header.capacity).map_err(Error::io("allocate", path))?;
+        file.write_all_at(frames, 0).map_err(Error::io("write", path))?;
+        // Behind a mark there is nothing: whoever wrote it had found or made it so. Anywhere else an opening may have failed to erase.
+        if erased > 0 || !end.is_marked {
+            segment::fill(&*file, path, end.position as u64, header.capacity)?;
+        }
         file.sync().map_err(Error::io("sync", path))?;
         let mapping = segment::map(&*file, path, header.capacity)?;
         let segment = Segment { header, file: Arc::from(file), mapping };

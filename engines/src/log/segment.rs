@@ -14,6 +14,9 @@ use std::sync::Arc;
 const ENDING: &str = ".log";
 const SPARE_ENDING: &str = ".spare";
 const UNFINISHED_ENDING: &str = ".new";
+const AHEAD_ENDING: &str = ".next";
+/// Zeros that are written at a time.
+const ZEROS_BYTES: usize = 1 << 20;
 
 /// What a name in a log's directory stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +24,7 @@ pub(super) enum Named {
     Segment(u64),
     /// A former segment.
     Spare(u64),
-    /// What a creation that was interrupted has left.
+    /// What is to become a segment, or was when its process ended.
     Unfinished,
     /// Nothing of ours.
     Foreign,
@@ -37,7 +40,7 @@ pub(super) fn named(name: &str) -> Named {
         Named::Segment(number)
     } else if let Some(number) = number(SPARE_ENDING) {
         Named::Spare(number)
-    } else if number(UNFINISHED_ENDING).is_some() {
+    } else if number(UNFINISHED_ENDING).or_else(|| number(AHEAD_ENDING)).is_some() {
         Named::Unfinished
     } else {
         Named::Foreign
@@ -58,6 +61,16 @@ pub(super) fn spare_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(file_name(number, SPARE_ENDING))
 }
 
+/// The path of a segment until it is one.
+pub(super) fn unfinished_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(file_name(number, UNFINISHED_ENDING))
+}
+
+/// The path of a file that was made before a segment is needed; the number tells it from others only.
+pub(super) fn ahead_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(file_name(number, AHEAD_ENDING))
+}
+
 /// A segment that is written.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -66,44 +79,88 @@ pub(super) struct Segment {
     pub(super) mapping: Box<dyn Mapping>,
 }
 
-/// Makes a segment, out of a spare if there is one, and makes it and its name durable.
+/// A file with room for a segment, all of which was written once, and with nothing in it that counts.
+#[derive(Debug)]
+pub(super) struct Blank {
+    path: PathBuf,
+    file: Box<dyn File>,
+    mapping: Box<dyn Mapping>,
+    pub(super) capacity: u64,
+}
+
+/// Makes a file with room for a segment, out of a spare if there is one. It is filled with zeros: syncing what is stored to blocks that have been
+/// written before changes data alone, where blocks that are only reserved have to be noted as written.
 ///
 /// # Errors
 /// Of the file system; a full disk among them. Nothing of the log has changed then.
-pub(super) fn create(
+pub(super) fn blank(
     system: &dyn FileSystem,
-    directory: &Path,
-    header: SegmentHeader,
+    path: PathBuf,
+    capacity: u64,
     spare: Option<&Path>,
-) -> Result<Segment> {
-    let path = segment_path(directory, header.id.number);
-    let unfinished = directory.join(file_name(header.id.number, UNFINISHED_ENDING));
+) -> Result<Blank> {
     let made = (|| {
         let file = match spare {
             Some(spare) => {
-                system.rename(spare, &unfinished).map_err(Error::io("rename", spare))?;
-                system.open(&unfinished, Access::ReadWrite).map_err(Error::io("open", &unfinished))?
+                system.rename(spare, &path).map_err(Error::io("rename", spare))?;
+                system.open(&path, Access::ReadWrite).map_err(Error::io("open", &path))?
             }
-            None => system.create(&unfinished).map_err(Error::io("create", &unfinished))?,
+            None => system.create(&path).map_err(Error::io("create", &path))?,
         };
-        file.allocate(header.capacity).map_err(Error::io("allocate", &unfinished))?;
-        file.write_all_at(&header.encode(), 0).map_err(Error::io("write", &unfinished))?;
-        file.sync().map_err(Error::io("sync", &unfinished))?;
-        let mapping = map(&*file, &path, header.capacity)?;
-        system.rename(&unfinished, &path).map_err(Error::io("rename", &unfinished))?;
-        Ok(Segment { header, file: Arc::from(file), mapping })
+        let written = file.len().map_err(Error::io("look at", &path))?;
+        file.allocate(capacity).map_err(Error::io("allocate", &path))?;
+        fill(&*file, &path, written, capacity)?;
+        file.sync().map_err(Error::io("sync", &path))?;
+        let mapping = map(&*file, &path, capacity)?;
+        Ok((file, mapping))
     })();
     match made {
-        Ok(segment) => {
-            system.sync_directory(directory).map_err(Error::io("sync", directory))?;
-            Ok(segment)
-        }
+        Ok((file, mapping)) => Ok(Blank { path, file, mapping, capacity }),
         Err(error) => {
             // If that fails as well, the next opening removes it.
-            let _left = system.remove(&unfinished);
+            let _left = system.remove(&path);
             Err(error)
         }
     }
+}
+
+/// Writes zeros from one position to another.
+pub(super) fn fill(file: &dyn File, path: &Path, from: u64, to: u64) -> Result<()> {
+    let zeros = vec![0; ZEROS_BYTES.min(usize::try_from(to.saturating_sub(from)).unwrap_or(ZEROS_BYTES))];
+    let mut position = from;
+    while position < to {
+        let count = zeros.len().min(usize::try_from(to - position).unwrap_or(ZEROS_BYTES));
+        let piece = zeros.get(..count).unwrap_or_default();
+        file.write_all_at(piece, position).map_err(Error::io("write", path))?;
+        position += count as u64;
+    }
+    Ok(())
+}
+
+/// Makes a blank file a segment: its header and its name are durable when this returns.
+///
+/// # Errors
+/// Of the file system. Nothing of the log has changed then.
+pub(super) fn begin(
+    system: &dyn FileSystem,
+    directory: &Path,
+    header: SegmentHeader,
+    blank: Blank,
+) -> Result<Segment> {
+    let Blank { path: unfinished, file, mapping, .. } = blank;
+    let path = segment_path(directory, header.id.number);
+    let named = (|| {
+        file.write_all_at(&header.encode(), 0).map_err(Error::io("write", &unfinished))?;
+        file.sync_data().map_err(Error::io("sync", &unfinished))?;
+        system.rename(&unfinished, &path).map_err(Error::io("rename", &unfinished))
+    })();
+    if let Err(error) = named {
+        // As above.
+        let _left = system.remove(&unfinished);
+        return Err(error);
+    }
+    system.sync_directory(directory).map_err(Error::io("sync", directory))?;
+    Ok(Segment { header, file: Arc::from(file), mapping })
 }
 
 /// The whole of a segment as memory.

@@ -444,6 +444,35 @@ fn a_sync_that_failed_is_not_tried_again() {
 }
 
 #[test]
+fn what_an_opening_shows_is_durable_also_after_a_sync_that_failed() {
+    within(LIMIT, "openings after failed syncs", || {
+        let mut images = 0;
+        for written in [1, 5, 30, 60] {
+            let system = new_system();
+            let log = create(&system);
+            (0..written).for_each(|n| assert!(write(&log, n).is_ok()));
+            let kind = FaultKind::Error(ErrorKind::Other);
+            system.inject(Fault { call: system.calls(), kind, for_good: false });
+            assert!(log.sync().is_err());
+            drop(log);
+            // On the same machine: what no device has got is still to be seen.
+            let (log, recovered, found) = open(&system).unwrap();
+            assert_eq!((prefix(&found), log.synced()), (Some(written), recovered.last));
+            log.commit(write(&log, written).unwrap()).unwrap();
+            for seed in 0..5 {
+                for persistence in Persistence::ALL {
+                    let image = system.image(persistence, &mut SimRandom::new(seed));
+                    assert_eq!(frames_after(&image), written + 1);
+                    images += 1;
+                }
+            }
+        }
+        println!("{images} images");
+        assert_eq!(images, 100);
+    });
+}
+
+#[test]
 fn segments_that_are_given_up_are_used_again_and_their_frames_never_count() {
     within(LIMIT, "spares", || {
         let system = new_system();

@@ -28,7 +28,7 @@ mod writer;
 use crate::chunk::{Chunk, scan_in_chunks};
 use crate::direct::{Direct, DirectSession};
 use crate::engine::{
-    Capabilities, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
+    Capabilities, Durability, Engine, Existence, GetBuffer, ScanRange, Session, Stats, Visitor, WriteBatch,
 };
 use crate::entry::{Entry, Kind, OpenOptions, Storage, default_json, parse_options};
 use crate::error::{Error, Result};
@@ -41,8 +41,11 @@ use writer::{Edit, Full};
 
 const NAME: &str = "rbtree";
 
-const CAPABILITIES: Capabilities =
-    Capabilities { batch_atomic_visibility: true, ..Capabilities::IN_MEMORY_ORDERED };
+const CAPABILITIES: Capabilities = Capabilities {
+    batch_atomic_visibility: true,
+    durability: Durability::ALL,
+    ..Capabilities::IN_MEMORY_ORDERED
+};
 
 /// The registry's view of this engine.
 pub static ENTRY: Entry = Entry {

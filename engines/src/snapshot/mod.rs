@@ -17,7 +17,7 @@ mod reader;
 mod writer;
 
 pub use files::{list, prune};
-pub use reader::Snapshot;
+pub use reader::{Block, Snapshot};
 pub use writer::SnapshotWriter;
 
 #[cfg(test)]

@@ -88,43 +88,64 @@ impl Snapshot {
         self.footer.is_sorted
     }
 
+    /// Bytes of all blocks.
+    pub const fn bytes(&self) -> u64 {
+        self.footer.index_at
+    }
+
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
         self.handles.len()
     }
 
-    /// Reads a block into `bytes`, in the place of what is there, and visits its records in their order.
+    /// Reads a block, into the memory of `buffer`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], and no record was visited then; of the file system; or of `visit`.
-    pub fn read_block(
-        &self,
-        number: usize,
-        bytes: &mut Vec<u8>,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let Some(handle) = self.handles.get(number) else { return Ok(()) };
+    /// [`Error::Damaged`], or of the file system.
+    pub fn block(&self, number: usize, mut buffer: Vec<u8>) -> Result<Block> {
+        let Some(handle) = self.handles.get(number) else {
+            return Ok(Block::default());
+        };
         // The index was checked to lie within the file.
-        bytes.resize(handle.len as usize, 0);
-        self.file.read_exact_at(bytes, handle.offset).map_err(Error::io("read", &self.path))?;
-        if BlockHandle::crc_of(self.id.seed(), number as u64, bytes) != handle.crc {
-            return Err(Error::damaged(&self.path, handle.offset, "the checksum of a block is wrong"));
+        buffer.resize(handle.len as usize, 0);
+        self.file.read_exact_at(&mut buffer, handle.offset).map_err(Error::io("read", &self.path))?;
+        let damaged = |message| Err(Error::damaged(&self.path, handle.offset, message));
+        if BlockHandle::crc_of(self.id.seed(), number as u64, &buffer) != handle.crc {
+            return damaged("the checksum of a block is wrong");
         }
-        let mut rest = bytes.as_slice();
+        let mut rest = buffer.as_slice();
         for _ in 0..handle.records {
-            let Some((key, value, behind)) = take_record(rest) else {
-                return Err(Error::damaged(
-                    &self.path,
-                    handle.offset,
-                    "a block holds fewer records than it should",
-                ));
+            let Some((.., behind)) = take_record(rest) else {
+                return damaged("a block holds fewer records than it should");
             };
-            visit(key, value)?;
             rest = behind;
         }
         if !rest.is_empty() {
-            return Err(Error::damaged(&self.path, handle.offset, "a block holds more than its records"));
+            return damaged("a block holds more than its records");
         }
-        Ok(())
+        Ok(Block { bytes: buffer })
+    }
+}
+
+/// A block that was read and checked.
+#[derive(Debug, Default)]
+pub struct Block {
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    /// Key and value of its records, in their order.
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (key, value, behind) = take_record(rest)?;
+            rest = behind;
+            Some((key, value))
+        })
+    }
+
+    /// Its memory, to read another one into.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 }

@@ -52,12 +52,11 @@ type Found = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn read(system: &SimFileSystem, after: u64) -> Result<(Snapshot, Found)> {
     let snapshot = Snapshot::open(system, directory(), STORE, after)?;
-    let (mut found, mut bytes) = (Vec::new(), Vec::new());
-    for block in 0..snapshot.blocks() {
-        snapshot.read_block(block, &mut bytes, |key, value| {
-            found.push((key.to_vec(), value.to_vec()));
-            Ok(())
-        })?;
+    let (mut found, mut buffer) = (Vec::new(), Vec::new());
+    for number in 0..snapshot.blocks() {
+        let block = snapshot.block(number, buffer)?;
+        found.extend(block.records().map(|(key, value)| (key.to_vec(), value.to_vec())));
+        buffer = block.into_buffer();
     }
     Ok((snapshot, found))
 }
@@ -253,18 +252,18 @@ fn blocks_are_read_by_several_threads() {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    let mut bytes = Vec::new();
+                    let mut buffer = Vec::new();
                     loop {
                         let block = next.fetch_add(1, Ordering::Relaxed) as usize;
                         if block >= snapshot.blocks() {
                             break;
                         }
-                        let visit = |key: &[u8], value: &[u8]| {
+                        let block = snapshot.block(block, buffer).unwrap();
+                        for (key, value) in block.records() {
                             assert_eq!(value, [key[7]; 100]);
                             visited.fetch_add(1, Ordering::Relaxed);
-                            Ok(())
-                        };
-                        snapshot.read_block(block, &mut bytes, visit).unwrap();
+                        }
+                        buffer = block.into_buffer();
                     }
                 });
             }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// A block ends with the record that makes it so long.
 const BLOCK_BYTES: usize = 256 << 10;
+/// So many bytes are synced at a time: whoever syncs another file meanwhile waits for few of them.
+const SYNC_BYTES: u64 = 8 << 20;
 
 /// See the head of this file. Memory: a block and 20 bytes for each that was written.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct SnapshotWriter {
     unfinished: PathBuf,
     file: Box<dyn File>,
     position: u64,
+    synced: u64,
     block: Vec<u8>,
     block_records: u32,
     block_bytes: usize,
@@ -56,6 +59,7 @@ impl SnapshotWriter {
             unfinished,
             file,
             position: HEADER_BYTES as u64,
+            synced: 0,
             block: Vec::with_capacity(BLOCK_BYTES),
             block_records: 0,
             block_bytes: BLOCK_BYTES,
@@ -107,7 +111,16 @@ impl SnapshotWriter {
         self.position += u64::from(len);
         self.block.clear();
         self.block_records = 0;
+        if self.position - self.synced >= SYNC_BYTES {
+            self.file.sync_data().map_err(Error::io("sync", &self.unfinished))?;
+            self.synced = self.position;
+        }
         Ok(())
+    }
+
+    /// Bytes of all blocks so far.
+    pub const fn bytes(&self) -> u64 {
+        self.position
     }
 
     /// Ends the snapshot, makes it durable and gives it its name. The log must be durable up to frame `at_least`, which is the last one

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 /// How a call fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
-    /// With this error, and nothing is done. A sync that fails makes nothing durable.
+    /// With this error, and nothing is done. What a sync that fails was to make durable, no later sync does either.
     Error(ErrorKind),
     /// A read or write stops after half of its bytes, without an error. Other calls do what they should.
     Short,

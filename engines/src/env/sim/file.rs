@@ -91,7 +91,10 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.system.call()?;
+        if let Err(error) = self.system.call() {
+            self.with(Inode::fail_sync)?;
+            return Err(error);
+        }
         self.system.change("sync");
         self.with(Inode::sync)?;
         self.system.state.lock().syncs += 1;
@@ -118,7 +121,7 @@ struct SimMapping {
 
 impl Mapping for SimMapping {
     fn store(&mut self, position: usize, bytes: &[u8]) -> bool {
-        if position.checked_add(bytes.len()).is_none_or(|end| end > self.len) {
+        if position.checked_add(bytes.len()).is_none_or(|end| end > self.len) || !self.file.system.lives() {
             return false;
         }
         self.file.system.change("store");

@@ -45,11 +45,19 @@ impl Inode {
         }
     }
 
+    /// Makes durable what has changed since the last sync, or since one that failed.
     pub(super) fn sync(&mut self) {
-        if !self.changes.is_empty() {
-            self.synced.clone_from(&self.live);
-            self.changes.clear();
+        for change in self.changes.drain(..) {
+            match change {
+                Change::Write { position, bytes } => put(&mut self.synced, position, &bytes),
+                Change::Resize(len) => self.synced.resize(len, 0),
+            }
         }
+    }
+
+    /// A sync has failed: its users go on seeing what has changed, the system takes it for written, and it is not. (So does Linux.)
+    pub(super) fn fail_sync(&mut self) {
+        self.changes.clear();
     }
 
     /// The bytes after a power cut. The length is that of some moment since the last sync. Each sector holds what it held at some

@@ -44,6 +44,8 @@ pub type Observer = Box<dyn FnMut(&SimFileSystem, &'static str) + Send>;
 #[derive(Clone, Default)]
 pub struct SimFileSystem {
     state: Arc<Mutex<State>>,
+    /// Which process this is: handles of one that was killed do nothing any more.
+    process: u64,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ struct State {
     locked: BTreeSet<PathBuf>,
     faults: Faults,
     observer: Option<Observer>,
+    process: u64,
     calls: u64,
     changes: u64,
     syncs: u64,
@@ -135,7 +138,7 @@ impl SimFileSystem {
         let state = self.state.lock();
         let inodes = state.inodes.iter().map(|inode| Inode::durable(inode.bytes().to_vec())).collect();
         let copy = State { inodes, names: state.names.all_durable(), ids: state.ids, ..State::default() };
-        Self { state: Arc::new(Mutex::new(copy)) }
+        Self { state: Arc::new(Mutex::new(copy)), process: 0 }
     }
 
     /// What a machine may find after the power was cut now.
@@ -149,12 +152,30 @@ impl SimFileSystem {
             ids: state.ids + 1_000,
             ..State::default()
         };
-        Self { state: Arc::new(Mutex::new(copy)) }
+        Self { state: Arc::new(Mutex::new(copy)), process: 0 }
+    }
+
+    /// Kills the process whose file system this is: its locks are free, and what it still does has no effect. What it has written stays, and
+    /// is no more durable than before. Returns the file system of the next one.
+    #[must_use]
+    pub fn kill(&self) -> Self {
+        let mut state = self.state.lock();
+        state.process += 1;
+        state.locked.clear();
+        Self { state: Arc::clone(&self.state), process: state.process }
+    }
+
+    /// Whether this process lives.
+    fn lives(&self) -> bool {
+        self.state.lock().process == self.process
     }
 
     /// Counts a call, and lets it fail if it is to. `None`: it may go on; a number of bytes: only so far.
     fn call(&self) -> Result<Option<FaultKind>> {
         let mut state = self.state.lock();
+        if state.process != self.process {
+            return Err(Error::other("this process was killed"));
+        }
         let call = state.calls;
         state.calls += 1;
         match state.faults.at(call) {
@@ -259,7 +280,10 @@ impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.system.state.lock().locked.remove(&self.path);
+        let mut state = self.system.state.lock();
+        if state.process == self.system.process {
+            state.locked.remove(&self.path);
+        }
     }
 }
 

@@ -58,6 +58,47 @@ fn what_was_not_synced_may_be_there_in_sectors_in_any_order() {
 }
 
 #[test]
+fn a_process_that_was_killed_does_nothing_any_more() {
+    within(LIMIT, "kills", || {
+        let (system, file) = with_file();
+        file.write_all_at(b"written", 0).unwrap();
+        let mut mapping = file.map(2_000).unwrap();
+        let lock = system.lock(&path("lock")).unwrap();
+        let next = system.kill();
+        assert!(file.write_all_at(b"too late", 0).is_err() && !mapping.store(0, b"too late"));
+        assert!(file.sync().is_err() && system.remove(&path("f")).is_err());
+        let again = next.lock(&path("lock")).unwrap();
+        drop(lock);
+        assert_eq!(next.lock(&path("lock")).unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(again);
+        assert!(next.contents(&path("f")).unwrap().starts_with(b"written"));
+        let durable = next.image(Persistence::Nothing, &mut SimRandom::new(0)).contents(&path("f")).unwrap();
+        assert!(durable.starts_with(b"aaa"), "what it had written is not durable by that");
+    });
+}
+
+#[test]
+fn what_a_failed_sync_has_lost_no_later_one_brings_back() {
+    within(LIMIT, "failed syncs", || {
+        let (system, file) = with_file();
+        file.write_all_at(b"lost", 0).unwrap();
+        let kind = FaultKind::Error(ErrorKind::Other);
+        system.inject(Fault { call: system.calls(), kind, for_good: false });
+        assert!(file.sync_data().is_err());
+        file.write_all_at(b"kept", 1_000).unwrap();
+        file.sync_data().unwrap();
+        let mut durable = vec![b'a'; 2_000];
+        durable[1_000..1_004].copy_from_slice(b"kept");
+        assert_eq!(left(&system, Persistence::Nothing, 1), BTreeSet::from([Some(durable.clone())]));
+        assert_eq!(system.contents(&path("f")).unwrap()[..4], *b"lost", "its users see it still");
+        file.write_all_at(b"lost", 0).unwrap();
+        file.sync_data().unwrap();
+        durable[..4].copy_from_slice(b"lost");
+        assert_eq!(left(&system, Persistence::Nothing, 1), BTreeSet::from([Some(durable)]));
+    });
+}
+
+#[test]
 fn a_file_may_have_grown_without_its_bytes() {
     within(LIMIT, "grown files", || {
         let (system, file) = with_file();

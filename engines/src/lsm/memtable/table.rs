@@ -19,7 +19,7 @@ use super::sequence::Clock;
 use super::tree::Tree;
 use super::upkeep::Busy;
 use super::views::Views;
-use crate::engine::{Capabilities, Existence};
+use crate::engine::{Capabilities, Durability, Existence};
 use crate::error::{Error, Result};
 use crate::sync::{AtomicU64, Ordering, Wait};
 use crossbeam::epoch::{self, Guard};
@@ -28,8 +28,12 @@ use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
 /// What the engine can do; see [`crate::engine::Engine::capabilities`].
-pub(super) const CAPABILITIES: Capabilities =
-    Capabilities { batch_atomic_visibility: true, scan_snapshot: true, ..Capabilities::IN_MEMORY_ORDERED };
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    batch_atomic_visibility: true,
+    scan_snapshot: true,
+    durability: Durability::ALL,
+    ..Capabilities::IN_MEMORY_ORDERED
+};
 /// Keys whose older versions each write drops when the views they were kept for have ended. Each write keeps
 /// one more key's older version at the most, so the queue shrinks.
 pub(super) const KEYS_RECLAIMED_PER_WRITE: usize = 4;
