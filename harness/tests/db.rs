@@ -189,7 +189,7 @@ fn what_cannot_be_opened_is_refused_with_a_hint_and_nothing_is_made() {
 
 #[test]
 fn help_has_examples_and_statuses() {
-    for verb in ["kv", "verify", "dump", "stats"] {
+    for verb in ["kv", "verify", "dump", "stats", "salvage"] {
         let output = run(&place(), &["db", verb, "--help"], "");
         let help = stdout(&output);
         for words in ["Examples:", "Exit status: 0 done", "--durability", "6 another process"] {

@@ -1,7 +1,8 @@
-//! `harness db`: a store in a directory, opened to be written, read, checked and looked at.
+//! `harness db`: a store in a directory, opened to be written, read, checked, looked at and saved from damage.
 
 mod dump;
 mod kv;
+mod salvage;
 mod spelling;
 mod stats;
 mod store;
@@ -27,6 +28,7 @@ enum Verb {
     Verify(verify::Arguments),
     Dump(dump::Arguments),
     Stats(stats::Arguments),
+    Salvage(salvage::Arguments),
 }
 
 /// Runs the verb.
@@ -39,5 +41,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Verb::Verify(arguments) => verify::run(arguments),
         Verb::Dump(arguments) => dump::run(arguments),
         Verb::Stats(arguments) => stats::run(arguments),
+        Verb::Salvage(arguments) => salvage::run(arguments),
     }
 }

@@ -44,7 +44,7 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::UnknownVersion { .. } => "use the program that wrote it, or a newer one".to_owned(),
         Error::Damaged { .. } => {
-            "nothing was changed; copy the directory before you try anything on it".to_owned()
+            "nothing was changed; `harness db salvage` copies what can be read into a new store".to_owned()
         }
         Error::Poisoned { .. } => {
             "what was acknowledged is kept; look at the disk's space and health".to_owned()
@@ -68,7 +68,7 @@ mod tests {
         let source = io::Error::other("no");
         let damaged = Error::Damaged { path: path.clone(), position: 3, message: "torn".to_owned() };
         let cases = [
-            (damaged, Exit::Damaged, "copy the directory"),
+            (damaged, Exit::Damaged, "db salvage"),
             (Error::InvariantBroken { engine: "e", message: "m".to_owned() }, Exit::Damaged, ""),
             (Error::Io { operation: "sync", path: path.clone(), source }, Exit::Io, ""),
             (Error::Poisoned { reason: "sync d".to_owned() }, Exit::Io, "space"),

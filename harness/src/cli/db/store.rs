@@ -56,7 +56,16 @@ impl StoreArguments {
     /// # Errors
     /// Flags that do not go together, a store that is not there where it must be, and whatever the engine says.
     pub fn open(&self, absent: Absent) -> Result<Box<dyn Engine>, Failure> {
-        let entry = registry::find(&self.engine).map_err(failure)?;
+        let options = self.checked(absent)?;
+        registry::open(&self.engine, &options).map_err(failure)
+    }
+
+    /// What it is opened with, after all that can be known without opening it was checked.
+    ///
+    /// # Errors
+    /// As [`StoreArguments::open`], but for the engine's.
+    pub fn checked(&self, absent: Absent) -> Result<OpenOptions, Failure> {
+        let entry = self.entry()?;
         let durability = self.durability(entry)?;
         let is_kept = durability != Durability::None || entry.storage == Storage::Files;
         match (&self.dir, absent) {
@@ -76,8 +85,15 @@ impl StoreArguments {
             }
         }
         let options = self.options.clone().unwrap_or_default();
-        let directory = self.dir.clone();
-        registry::open(&self.engine, &OpenOptions { options, durability, directory }).map_err(failure)
+        Ok(OpenOptions { options, durability, directory: self.dir.clone() })
+    }
+
+    /// The engine's entry.
+    ///
+    /// # Errors
+    /// An unknown engine.
+    pub fn entry(&self) -> Result<&'static Entry, Failure> {
+        registry::find(&self.engine).map_err(failure)
     }
 
     /// Where the store lies, for people.
@@ -100,7 +116,10 @@ impl StoreArguments {
 }
 
 /// Whether there is a directory of this name, and anything in it.
-fn there(directory: &Path) -> Result<bool, Failure> {
+///
+/// # Errors
+/// A name that is no directory's, or a directory that cannot be read.
+pub fn there(directory: &Path) -> Result<bool, Failure> {
     let failed = |error| Failure::io(format!("cannot read {}", directory.display()), &error);
     match fs::read_dir(directory) {
         Ok(mut entries) => Ok(entries.next().transpose().map_err(failed)?.is_some()),
