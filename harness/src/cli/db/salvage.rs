@@ -20,11 +20,12 @@ Examples:
   harness db salvage --engine btree --dir data --out rescued
   harness db verify --engine btree --dir rescued
 
-The store is read as far as its files allow, and not changed; the new directory must be empty or not
-there yet. What was left out is counted. Where anything was, a record may hold an older value than its last
-one, lack, or be there though it was deleted.
+The store is read as far as its files allow, and not changed; the new directory must be empty or
+not there yet. What was left out is counted. Where anything was, records may lack, hold an older
+value than their last, or be there though they were deleted.
 
-{STATUSES} 1 if something could not be read: the rest is copied."))]
+{STATUSES} And 1 if something could not be read and
+the rest was copied."))]
 pub struct Arguments {
     #[command(flatten)]
     store: StoreArguments,
