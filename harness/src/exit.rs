@@ -11,8 +11,12 @@ pub enum Exit {
     Negative = 1,
     /// The command line or an input file is wrong; nothing was begun.
     Usage = 2,
+    /// Files do not hold what was written to them.
+    Damaged = 4,
     /// A file could not be read or written.
     Io = 5,
+    /// Somebody has the directory open.
+    InUse = 6,
     /// Interrupted; what was complete has been kept.
     Interrupted = 130,
 }

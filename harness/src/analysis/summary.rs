@@ -42,6 +42,8 @@ pub struct Summary {
     pub memory_bytes_per_record: Option<f64>,
     /// Records that were wrong when everything was read back.
     pub verification_wrong: u64,
+    /// Records that were wrong after the engine was closed and opened again.
+    pub reopened_wrong: u64,
     /// Why trials of the cell ended early.
     pub errors: Vec<String>,
 }
@@ -104,9 +106,11 @@ impl KindSummary {
 }
 
 impl Summary {
-    /// Wrong answers of all kinds and wrong records at the end.
+    /// Wrong answers of all kinds and wrong records at the end, before and after reopening.
     pub fn wrong(&self) -> u64 {
-        self.kinds.values().map(|kind| kind.wrong).sum::<u64>() + self.verification_wrong
+        self.kinds.values().map(|kind| kind.wrong).sum::<u64>()
+            + self.verification_wrong
+            + self.reopened_wrong
     }
 
     /// Share of the keys asked for that were there, all kinds together.
@@ -184,6 +188,7 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
     let costs = finished().filter_map(|(_, run)| busy_ns_per_operation(&run.workers));
     let bytes = trials.iter().filter_map(|trial| memory_bytes_per_record(&trial.memory, plan.records));
     let verified = trials.iter().filter_map(|trial| trial.verification.as_ref());
+    let reopened = trials.iter().filter_map(|trial| trial.reopened.as_ref());
     let mut kinds = merge_kinds(runs.iter().map(|(_, run)| *run));
     let planned = plan.phases.iter().find(|run| run.name == phase);
     if let (Some(found), Some(planned)) = (kinds.get_mut(&OperationKind::Multiget), planned) {
@@ -204,6 +209,7 @@ fn of_cell(trials: &[&Trial], phase: &str, plan: &Plan) -> Summary {
         dominant: dominant(plan, phase),
         memory_bytes_per_record: Spread::of(bytes).map(|spread| spread.median),
         verification_wrong: verified.map(|done| done.wrong).sum(),
+        reopened_wrong: reopened.map(|done| done.verification.wrong).sum(),
         errors: trials.iter().filter_map(|trial| trial.error.clone()).collect(),
     }
 }

@@ -50,6 +50,10 @@ fn faults<'a>(summaries: &'a [Summary]) -> Vec<String> {
                 let what = "records were wrong when everything was read back".to_owned();
                 note(summary, what, summary.verification_wrong, "see the result file");
             }
+            if summary.reopened_wrong > 0 {
+                let what = "records were wrong after the engine was closed and opened again".to_owned();
+                note(summary, what, summary.reopened_wrong, "see the result file");
+            }
         }
         for (kind, figures) in &summary.kinds {
             for (count, what) in [(figures.wrong, "wrong answers"), (figures.failed, "failed operations")] {

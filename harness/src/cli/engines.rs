@@ -1,10 +1,11 @@
 //! `harness engines`: what can be measured.
 
+use super::engine_error;
 use super::output::{Format, print};
 use crate::exit::Failure;
+use engines::Capabilities;
 use engines::entry::{Entry, Kind};
 use engines::registry;
-use engines::{Capabilities, Error};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -31,24 +32,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen: Vec<&Entry> = if arguments.engines.is_empty() {
         registry::entries().collect()
     } else {
-        arguments.engines.iter().map(|name| find(name)).collect::<Result<_, _>>()?
+        let found = arguments.engines.iter().map(|name| registry::find(name).map_err(engine_error::failure));
+        found.collect::<Result<_, _>>()?
     };
     print(&match arguments.format {
         Format::Json => json(&chosen)?,
         Format::Text if arguments.engines.is_empty() => list(&chosen),
         Format::Text => chosen.iter().map(|entry| full(entry)).collect::<Vec<_>>().join("\n"),
-    })
-}
-
-fn find(name: &str) -> Result<&'static Entry, Failure> {
-    registry::find(name).map_err(|error| {
-        let hint = match &error {
-            Error::NotBuiltIn { feature, .. } => {
-                format!("build with it, as in `cargo run --release --features {feature} -- engines {name}`")
-            }
-            _ => "`harness engines` lists them all".to_owned(),
-        };
-        Failure::usage(error.to_string()).hint(hint)
     })
 }
 

@@ -1,6 +1,8 @@
 //! The command line: one file a verb.
 
 mod completions;
+mod db;
+mod engine_error;
 mod engines;
 pub mod output;
 mod report;
@@ -27,6 +29,7 @@ enum Verb {
     #[command(hide = true)]
     Trial(trial::Arguments),
     Engines(engines::Arguments),
+    Db(db::Arguments),
     Completions(completions::Arguments),
     Workload(workload::Arguments),
     Report(report::Arguments),
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Trial(arguments) => trial::run(&arguments),
         Verb::Engines(arguments) => engines::run(&arguments),
+        Verb::Db(arguments) => db::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Verb::Workload(arguments) => workload::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),

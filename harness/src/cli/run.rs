@@ -34,9 +34,14 @@ Examples:
 Each trial runs in a process of its own, cells in interleaved rounds, the null engine with them.
 Results are the *.json files in the output directory; 'harness report' renders them again.
 
-Exit status: 0 done, 1 wrong data, failed operations or a trial that broke off, 2 a file or
-flag is wrong and nothing was begun, 5 a file could not be written, 130 interrupted, what was
-complete is kept.";
+Of a workload with 'durability: [none, buffered, sync]' each class is measured: writes are in memory
+only, survive the end of the process, or survive a power cut. Figures are compared within a class,
+never across. After its last phase an engine that is not in memory only is closed, opened again from
+its directory and read back once more; the times stand in the report.
+
+Exit status: 0 done, 1 wrong data (before or after reopening), failed operations or a trial that
+broke off, 2 a file or flag is wrong and nothing was begun, 5 a file could not be written, 130
+interrupted, what was complete is kept.";
 
 /// Measures workload files over engines and renders a report.
 #[derive(Clone, Debug, clap::Args)]

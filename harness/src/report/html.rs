@@ -5,6 +5,7 @@ use super::facts::{self, Fact};
 use super::memory::{self, MemoryTable};
 use super::number::{moment, whole};
 use super::paint;
+use super::reopening::{self, ReopeningRow};
 use super::scene::{ENGINE_INKS, Ink};
 use super::table::{Table, table};
 use super::visible::visible;
@@ -42,6 +43,7 @@ struct SweepView {
     left_out: Vec<(String, String)>,
     sections: Vec<SectionView>,
     memory: Option<MemoryView>,
+    reopened: Vec<ReopeningRow>,
     environment: Vec<Fact>,
     complete: bool,
 }
@@ -215,6 +217,7 @@ fn sweep(
         left_out: plan.left_out.iter().map(|left| (visible(&left.engine), visible(&left.reason))).collect(),
         sections: views,
         memory,
+        reopened: reopening::rows(study),
         environment: facts::environment(&study.sweep.environment),
         complete: study.sweep.complete,
     })

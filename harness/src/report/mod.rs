@@ -9,6 +9,7 @@ mod number;
 mod paint;
 mod png;
 mod poster;
+mod reopening;
 mod scene;
 mod table;
 pub mod terminal;

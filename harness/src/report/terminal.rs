@@ -3,6 +3,7 @@
 use super::charts::{Study, figures, sections};
 use super::memory::{self, MemoryTable};
 use super::number::whole;
+use super::reopening::{self, ReopeningRow};
 use super::table::{Table, table};
 use super::visible::visible;
 use crate::analysis::summary::classes;
@@ -34,6 +35,10 @@ pub fn ranking_table(sweep: &SweepResult) -> String {
     }
     if let Some(found) = memory::table(&study) {
         let _ = write!(text, "\nmemory beyond key and value\n{}\n  {}\n", memory_grid(&found), found.loaded);
+    }
+    let reopened = reopening::rows(&study);
+    if !reopened.is_empty() {
+        let _ = write!(text, "\nafter closing and opening again\n{}\n", reopening_grid(&reopened));
     }
     if !plan.left_out.is_empty() {
         text.push_str("\nLeft out\n");
@@ -135,6 +140,17 @@ fn memory_grid(found: &MemoryTable) -> String {
     grid.trim_fmt()
 }
 
+fn reopening_grid(rows: &[ReopeningRow]) -> String {
+    let mut grid = comfy_table::Table::new();
+    grid.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    grid.set_header(reopening::COLUMNS);
+    for row in rows {
+        grid.add_row([&row.engine].into_iter().chain(&row.figures));
+    }
+    align(&mut grid, &[0, 1]);
+    grid.trim_fmt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +212,11 @@ mod tests {
         sweep.plan.name = "a\u{1b}[2J\nb".to_owned();
         let text = ranking_table(&sweep);
         assert!(text.contains("mixed, durability none") && text.contains("mixed, durability sync"));
+        let reopened: Vec<&str> =
+            text.lines().skip_while(|line| !line.starts_with("after closing")).skip(2).take(5).collect();
+        let first: Vec<&str> = reopened[0].split_whitespace().collect();
+        assert_eq!(first[..4], ["hash", "sync", "1", "0.125000"], "{text}");
+        assert_eq!((first[5..].to_vec(), reopened[4]), (vec!["2,000,000", "0"], ""), "{text}");
         assert!(!text.contains('\u{1b}') && text.contains("2 trials: intervals hold with 50 % confidence"));
     }
 }

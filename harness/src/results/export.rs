@@ -17,6 +17,8 @@
 //! | `latency_samples` | operations that were timed, over all trials |
 //! | `latency_{min,p50,p90,p99,p99.9,max}_ns` | service time, from the samples of all trials together |
 //! | `memory_bytes_per_record` | growth of the resident size by the load, median over trials |
+//! | `close_seconds`, `open_seconds` | to close the engine after the last phase and to open it again, median over trials; empty where nothing outlasts its closing |
+//! | `reopened_records`, `reopened_wrong` | records read back after that and those that were wrong, over all trials |
 //!
 //! `memory.csv` has one line for each stage of each memory trial, none without them:
 //!
@@ -38,6 +40,7 @@
 use super::model::{LoadWay, MemoryEvent, NULL_LABEL, SERIES_BIN_SECONDS, SweepResult};
 use crate::analysis::memory::{Beyond, Holding, holdings};
 use crate::analysis::percentile::{Percentile, SHOWN};
+use crate::analysis::reopening::{Reopening, reopenings};
 use crate::analysis::summary::{Summary, summarize};
 use crate::exit::{Exit, Failure};
 use csv::Writer;
@@ -58,15 +61,21 @@ pub fn summary_csv(sweep: &SweepResult) -> Result<Vec<u8>, Failure> {
         latency_samples latency_min_ns";
     header.extend(columns.split_ascii_whitespace().map(str::to_owned));
     header.extend(SHOWN.map(|(_, name)| format!("latency_{name}_ns")));
-    header.extend(["latency_max_ns", "memory_bytes_per_record"].map(str::to_owned));
+    let last =
+        "latency_max_ns memory_bytes_per_record close_seconds open_seconds reopened_records reopened_wrong";
+    header.extend(last.split_ascii_whitespace().map(str::to_owned));
     let mut rows = vec![header];
+    let reopened = reopenings(sweep);
     for summary in summarize(sweep) {
-        rows.extend(summary_rows(&sweep.plan.name, &summary));
+        let reopened = reopened.iter().find(|reopened| reopened.cell == summary.cell);
+        rows.extend(summary_rows(&sweep.plan.name, &summary, reopened));
     }
     to_bytes(&rows)
 }
 
-fn summary_rows(workload: &str, summary: &Summary) -> Vec<Vec<String>> {
+fn summary_rows(workload: &str, summary: &Summary, reopened: Option<&Reopening<'_>>) -> Vec<Vec<String>> {
+    let counted = |of: fn(&Reopening<'_>) -> u64| reopened.map_or_else(String::new, |it| of(it).to_string());
+    let seconds = |of: fn(&Reopening<'_>) -> f64| number(reopened.map(of), 6);
     let rate = |of: fn(crate::analysis::spread::Spread) -> f64| number(summary.throughput.map(of), 1);
     let rows = summary.kinds.iter().map(|(kind, found)| {
         let latency = &found.latency_ns;
@@ -99,6 +108,10 @@ fn summary_rows(workload: &str, summary: &Summary) -> Vec<Vec<String>> {
         row.extend(shown.map(|percentile| percentile.map_or_else(String::new, |found| found.ns.to_string())));
         row.push(timed(latency.max()));
         row.push(number(summary.memory_bytes_per_record, 2));
+        row.push(seconds(|found| found.close_seconds.median));
+        row.push(seconds(|found| found.open_seconds.median));
+        row.push(counted(|found| found.records));
+        row.push(counted(|found| found.wrong));
         row
     });
     rows.collect()
@@ -224,7 +237,8 @@ mod tests {
         assert_eq!(rows.len(), 1 + 5 + 10);
         assert!(rows[0].join(",").starts_with(FIRST_COLUMNS));
         assert!(
-            rows[0].last().unwrap() == "memory_bytes_per_record"
+            rows[0].last().unwrap() == "reopened_wrong"
+                && rows[1][rows[0].len() - 4..].iter().all(String::is_empty)
                 && rows[0].contains(&"latency_p99.9_ns".to_owned())
         );
         let median = rows[0].iter().position(|name| name == "throughput_median_ops_per_second").unwrap();
@@ -233,6 +247,21 @@ mod tests {
         let phases = sweep.trials.iter().flat_map(|trial| &trial.phases);
         assert_eq!(series.len(), 1 + phases.map(|phase| phase.series.len()).sum::<usize>());
         assert_eq!(series[1][..7], ["ycsb-a", "load", "hash", "none", "1", "0", "0.0"]);
+    }
+
+    #[test]
+    fn what_was_reopened_stands_beside_its_cell() {
+        let durability = vec![Durability::None, Durability::Sync];
+        let sweep = Synthetic { threads: vec![1], trials: 2, bins: 1, durability, ..Synthetic::default() };
+        for row in &table(&summary_csv(&sweep.build()).unwrap())[1..] {
+            let [close, open, records, wrong] = &row[row.len() - 4..] else { panic!("four columns") };
+            if row[3] == "sync" {
+                assert_eq!((close.as_str(), records.as_str(), wrong.as_str()), ("0.125000", "2000000", "0"));
+                assert!(open.parse::<f64>().unwrap() > 0.0);
+            } else {
+                assert!([close, open, records, wrong].iter().all(|field| field.is_empty()), "{row:?}");
+            }
+        }
     }
 
     #[test]

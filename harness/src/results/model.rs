@@ -55,6 +55,9 @@ pub struct Trial {
     pub engine_stats: Option<engines::Stats>,
     /// Records read back and compared after the last phase.
     pub verification: Option<Verification>,
+    /// What closing the engine after that and opening it again yielded. Only where something must outlast the closing; never in
+    /// results before version 1.2.
+    pub reopened: Option<Reopened>,
 }
 
 /// One phase of a trial.
@@ -201,6 +204,17 @@ pub struct Verification {
     pub first_fault: Option<String>,
     /// Time it took, seconds.
     pub seconds: f64,
+}
+
+/// An engine that was closed, and opened again from its directory in the same process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reopened {
+    /// Time until it was closed, seconds.
+    pub close_seconds: f64,
+    /// Time until it could be used again, seconds. Its files were written just now, so the system has them in memory.
+    pub open_seconds: f64,
+    /// What reading everything back yielded.
+    pub verification: Verification,
 }
 
 /// Where a result was measured. An empty string or 0 means "could not be read"; "absent" is an answer.

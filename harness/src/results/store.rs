@@ -193,5 +193,19 @@ mod tests {
         assert_eq!((overwrite.records, delete.records, delete.rss_bytes), (1_000_000, 0, 15_000_000));
     }
 
+    /// As above; 1.2 added what reopening yielded.
+    #[test]
+    fn the_golden_file_of_1_2_is_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/result-1.2.json");
+        let sweep = read(&path).unwrap();
+        assert_eq!((sweep.trials.len(), sweep.memory.len(), sweep.complete), (6, 4, true));
+        let reopened = sweep.trials[0].reopened.as_ref().unwrap();
+        assert_eq!((reopened.close_seconds, reopened.open_seconds), (0.125, 0.2375));
+        assert_eq!((reopened.verification.records, reopened.verification.wrong), (1_000_000, 0));
+        assert!(
+            sweep.trials.iter().filter(|trial| trial.label == "null").all(|trial| trial.reopened.is_none())
+        );
+    }
+
     const GOLDEN_READ: (u64, u64, u64) = (2_346_954, 36_671, 107);
 }

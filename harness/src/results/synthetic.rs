@@ -2,7 +2,7 @@
 
 use super::model::{
     Environment, LOAD_PHASE, LoadWay, Memory, MemoryEvent, MemoryStage, MemoryTrial, NULL_LABEL,
-    OperationResult, Phase, SweepResult, Trial, Worker,
+    OperationResult, Phase, Reopened, SweepResult, Trial, Verification, Worker,
 };
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::{
@@ -74,7 +74,10 @@ impl Synthetic {
                     *self.engines.iter().find(|(label, ..)| *label == cell.label).unwrap();
                 let class = [1.0, 2.5, 40.0][cell.durability as usize];
                 let cost_ns = cost_ns * class * (1.0 + loss * f64::from(cell.threads - 1));
-                trials.push(self.trial(index, &cell.label, cell.threads, trial, cost_ns));
+                let reopened = (cell.durability != Durability::None).then(|| reopened(cost_ns));
+                let trial = self.trial(index, &cell.label, cell.threads, trial, cost_ns);
+                let verification = reopened.as_ref().map(|reopened| reopened.verification.clone());
+                trials.push(Trial { reopened, verification, ..trial });
             }
             let mut thread_counts = self.threads.clone();
             thread_counts.sort_unstable();
@@ -217,8 +220,15 @@ impl Synthetic {
                 details: vec![("height".to_owned(), 3.0)],
             }),
             verification: None,
+            reopened: None,
         }
     }
+}
+
+/// The slower an engine, the longer it takes to open.
+fn reopened(cost_ns: f64) -> Reopened {
+    let verification = Verification { records: 1_000_000, wrong: 0, first_fault: None, seconds: 0.25 };
+    Reopened { close_seconds: 0.125, open_seconds: cost_ns / 1_000.0, verification }
 }
 
 fn phase(

@@ -7,7 +7,7 @@ use engines::{
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// What it does wrong.
@@ -31,12 +31,19 @@ pub enum Fault {
     CutsScans(usize),
     /// Scans leave out the first record.
     SkipsFirst,
+    /// The first record is lost when it is closed.
+    LosesOnClose,
+    /// It is not closed.
+    CannotClose,
 }
+
+/// Where records lie, so that they can outlast an engine.
+pub type Records = Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>;
 
 /// A map behind a mutex.
 #[derive(Debug)]
 pub struct Fake {
-    records: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    records: Records,
     calls: AtomicU64,
     fault: Fault,
 }
@@ -44,7 +51,12 @@ pub struct Fake {
 impl Fake {
     /// With a fault.
     pub fn new(fault: Fault) -> Self {
-        Self { records: Mutex::default(), calls: AtomicU64::new(0), fault }
+        Self::over(Records::default(), fault)
+    }
+
+    /// With a fault, and with records that are there already.
+    pub fn over(records: Records, fault: Fault) -> Self {
+        Self { records, calls: AtomicU64::new(0), fault }
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
@@ -83,6 +95,15 @@ impl Engine for Fake {
     }
 
     fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        match self.fault {
+            Fault::LosesOnClose => drop(self.records().pop_first()),
+            Fault::CannotClose => return Err(Error::Poisoned { reason: "sync the log".to_owned() }),
+            _ => {}
+        }
         Ok(())
     }
 }

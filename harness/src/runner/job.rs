@@ -41,6 +41,7 @@ impl Job {
             memory: Memory::default(),
             engine_stats: None,
             verification: None,
+            reopened: None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::results::model::{LoadWay, MemoryTrial, SweepResult, Trial};
 use crate::workload::plan::{CellPlan, Plan};
 use engines::Durability;
 use engines::clock::{self, Clock};
+use engines::entry::Storage;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -120,12 +121,11 @@ pub fn order(seed: u64, cells: usize, trials: u32) -> Vec<(u32, usize)> {
     order
 }
 
-/// A fresh directory for an engine that offers any durability; the parent owns it, so that it is removed even if the child
-/// is killed. Engines that live in memory only get none.
+/// A fresh directory for an engine that keeps files, in this cell or always; the parent owns it, so that it is removed even if the
+/// child is killed. Cells that live in memory only get none.
 fn data_directory(cell: &CellPlan, parent: &Path) -> Result<Option<TempDir>, Failure> {
-    let keeps_files = engines::registry::find(&cell.engine)
-        .is_ok_and(|entry| entry.capabilities.durability.iter().any(|class| *class != Durability::None));
-    if !keeps_files {
+    let has_files = engines::registry::find(&cell.engine).is_ok_and(|entry| entry.storage == Storage::Files);
+    if !has_files && cell.durability == Durability::None {
         return Ok(None);
     }
     tempfile::Builder::new()
@@ -242,6 +242,20 @@ mod tests {
             result.trials[0].error
         );
         assert!(error(result.memory[0].error.as_ref()).contains("cannot be read"));
+    }
+
+    #[test]
+    fn only_cells_that_keep_files_have_a_directory() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let [cell, _] = plan().cells.try_into().expect("two cells");
+        for (durability, expected) in
+            [(Durability::None, false), (Durability::Buffered, true), (Durability::Sync, true)]
+        {
+            let cell = CellPlan { durability, ..cell.clone() };
+            let directory = data_directory(&cell, parent.path()).expect("no failure");
+            assert_eq!(directory.is_some(), expected, "{durability}");
+        }
+        assert_eq!(std::fs::read_dir(parent.path()).expect("a directory").count(), 0, "removed again");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One trial, from the empty engine to the last record read back. Runs in a process of its own.
+//! One trial, from the empty engine to the last record read back, once more after reopening where data must outlast that. Runs in a process of its own.
 
 use super::executor::{ScanMode, Timing};
 use super::job::Job;
@@ -8,16 +8,16 @@ use super::progress::{Counters, reporting};
 use super::settle::settle;
 use super::verify::Subject;
 use crate::measure::{allocator, resources};
-use crate::results::model::{LOAD_PHASE, Trial};
+use crate::results::model::{LOAD_PHASE, Reopened, Trial};
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::{Bound, CellPlan, LatencyMode, PhasePlan, Plan};
 use crate::workload::stream::OperationStream;
-use engines::Engine;
 use engines::clock::Clock;
 use engines::entry::OpenOptions;
+use engines::{Durability, Engine};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs the job, telling its progress to `sink`. Whatever goes wrong is the trial's `error`; the phases before are kept.
 pub fn run(job: &Job, sink: &mut (dyn Write + Send)) -> Trial {
@@ -26,7 +26,9 @@ pub fn run(job: &Job, sink: &mut (dyn Write + Send)) -> Trial {
         trial.error = Some(format!("the plan has no cell {}", job.cell));
         return trial;
     };
-    let phases = u32::try_from(job.plan.phases.len()).unwrap_or(u32::MAX).saturating_add(2);
+    // Load and verification are phases too, and where they are done, reopening and verifying again.
+    let others = if cell.durability == Durability::None { 2 } else { 4 };
+    let phases = u32::try_from(job.plan.phases.len()).unwrap_or(u32::MAX).saturating_add(others);
     let counters = Counters::new(cell.threads, phases);
     trial.error = reporting(&counters, sink, || {
         let options = OpenOptions {
@@ -40,45 +42,82 @@ pub fn run(job: &Job, sink: &mut (dyn Write + Send)) -> Trial {
     trial
 }
 
-/// Opens the engine and measures it. An engine that failed is not closed but left to the end of the process: after a panic in
-/// the middle of a write, closing it may wait for ever.
+/// Opens the engine and measures it; where something must outlast its closing, closes it, opens it again and reads everything back
+/// once more. An engine that failed is not closed but left to the end of the process: after a panic in the middle of a write,
+/// closing it may wait for ever.
 fn measure(
     job: &Job,
     cell: &CellPlan,
     counters: &Counters,
     trial: &mut Trial,
-    open: impl FnOnce() -> engines::Result<Box<dyn Engine>>,
+    open: impl Fn() -> engines::Result<Box<dyn Engine>>,
 ) -> Result<(), String> {
     let clock = Clock::new();
     // Before the engine is opened, so that its memory is not counted as the engine's.
     let looks = Looks::new(&job.plan);
-    let opened = catch_unwind(AssertUnwindSafe(|| {
+    let engine = opened(cell, || {
         trial.memory.rss_before_bytes = resources::rss_bytes();
         open()
-    }));
-    let engine = match opened {
-        Ok(Ok(engine)) => engine,
-        Ok(Err(error)) => return Err(format!("{} cannot be opened: {error}", cell.engine)),
-        Err(panic) => {
-            return Err(format!(
-                "{} panicked while opening: {}",
-                cell.engine,
-                phase::message(panic.as_ref())
-            ));
-        }
-    };
+    })?;
     let course = Course { plan: &job.plan, cell, counters, clock, engine: engine.as_ref() };
-    let outcome = catch_unwind(AssertUnwindSafe(|| course.run(&looks, trial)))
-        .unwrap_or_else(|panic| Err(format!("panicked: {}", phase::message(panic.as_ref()))));
+    let outcome = guarded(|| course.run(&looks, trial));
     if trial.memory.rss_peak_bytes == 0 {
         // It ended before its last phase did. Otherwise the peak is known, and what verification took since is the harness's.
         trial.memory.rss_peak_bytes = resources::rss_peak_bytes();
     }
-    if outcome.is_err() {
-        std::mem::forget(engine);
-        return outcome;
+    let executed = match outcome {
+        Ok(executed) => executed,
+        Err(error) => {
+            std::mem::forget(engine);
+            return Err(error);
+        }
+    };
+    let is_kept = cell.durability != Durability::None && trial.verification.is_some();
+    if is_kept {
+        counters.begin("reopen", Bound::Operations(1));
     }
-    engine.close().map_err(|error| format!("{} cannot be closed: {error}", cell.engine))
+    let closing = Instant::now();
+    engine.close().map_err(|error| format!("{} cannot be closed: {error}", cell.engine))?;
+    if is_kept {
+        let close_seconds = closing.elapsed().as_secs_f64();
+        let opening = Instant::now();
+        let engine = opened(cell, open).map_err(|error| format!("after it was closed, {error}"))?;
+        let open_seconds = opening.elapsed().as_secs_f64();
+        let plan = endless(&job.plan);
+        let subject =
+            Subject { engine: engine.as_ref(), plan: &plan, looks: &looks, counters, phase: "verify again" };
+        let verified = guarded(|| subject.verify(cell.threads, &executed));
+        let verification = match verified {
+            Ok(verification) => verification,
+            Err(error) => {
+                std::mem::forget(engine);
+                return Err(format!("after it was opened again, {error}"));
+            }
+        };
+        trial.reopened = Some(Reopened { close_seconds, open_seconds, verification });
+        engine.close().map_err(|error| format!("{} cannot be closed again: {error}", cell.engine))?;
+    }
+    Ok(())
+}
+
+/// Opens the engine.
+fn opened(
+    cell: &CellPlan,
+    open: impl FnOnce() -> engines::Result<Box<dyn Engine>>,
+) -> Result<Box<dyn Engine>, String> {
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(Ok(engine)) => Ok(engine),
+        Ok(Err(error)) => Err(format!("{} cannot be opened: {error}", cell.engine)),
+        Err(panic) => {
+            Err(format!("{} panicked while opening: {}", cell.engine, phase::message(panic.as_ref())))
+        }
+    }
+}
+
+/// Does work that may panic.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(format!("panicked: {}", phase::message(panic.as_ref()))))
 }
 
 /// An open engine and what is to be done with it.
@@ -91,7 +130,8 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    fn run(&self, looks: &Looks, trial: &mut Trial) -> Result<(), String> {
+    /// Returns the operations of each phase and worker.
+    fn run(&self, looks: &Looks, trial: &mut Trial) -> Result<Vec<Vec<u64>>, String> {
         // Streams never end by themselves: a phase bounded by operations must not lose those of its warm-up. Its bound is the
         // worker's business.
         let endless = endless(self.plan);
@@ -127,10 +167,11 @@ impl Course<'_> {
             trial.phases.iter().flat_map(|phase| phase.operations.values()).any(|found| found.failed > 0);
         if retains_data && !failed {
             // After a write that failed nobody knows what must be there; that trial is at fault already.
-            let subject = Subject { engine: self.engine, plan: &endless, looks, counters: self.counters };
+            let (engine, counters) = (self.engine, self.counters);
+            let subject = Subject { engine, plan: &endless, looks, counters, phase: "verify" };
             trial.verification = Some(subject.verify(self.cell.threads, &executed)?);
         }
-        Ok(())
+        Ok(executed)
     }
 
     /// Loads the records; every worker inserts its share. Returns the least and the greatest key.

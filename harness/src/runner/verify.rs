@@ -26,6 +26,8 @@ pub struct Subject<'a> {
     pub looks: &'a Looks,
     /// Where progress is published.
     pub counters: &'a Counters,
+    /// What this is called there.
+    pub phase: &'a str,
 }
 
 /// Wrong records so far, and the first of them.
@@ -52,7 +54,7 @@ impl Subject<'_> {
         let expectation = Expectation::replay(self.plan, workers, executed);
         let expected = expectation.count();
         let one_in = expected.div_ceil(MOST_READS).max(1);
-        self.counters.begin("verify", Bound::Operations(expected / one_in + expected));
+        self.counters.begin(self.phase, Bound::Operations(expected / one_in + expected));
         let mut faults = Faults::default();
         let records = self.expected_is_there(&expectation, one_in, &mut faults)?;
         self.nothing_else_is_there(&expectation, records, &mut faults)?;

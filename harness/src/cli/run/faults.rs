@@ -47,5 +47,33 @@ pub fn of(trial: &Trial) -> Option<String> {
             let first = verification.first_fault.as_deref().unwrap_or("not told");
             format!("verification: {} wrong records, the first: {first}", verification.wrong)
         });
-    counted.chain(verified).chain(trial.error.clone()).next()
+    let reopened = trial.reopened.iter().map(|reopened| &reopened.verification);
+    let reopened = reopened.filter(|verification| verification.wrong > 0).map(|verification| {
+        let first = verification.first_fault.as_deref().unwrap_or("not told");
+        format!("verification after reopening: {} wrong records, the first: {first}", verification.wrong)
+    });
+    counted.chain(verified).chain(reopened).chain(trial.error.clone()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::synthetic::Synthetic;
+    use engines::Durability;
+
+    #[test]
+    fn wrong_data_after_reopening_is_named_so() {
+        let durability = vec![Durability::Sync];
+        let mut sweep = Synthetic { threads: vec![1], trials: 1, durability, ..Synthetic::default() }.build();
+        assert_eq!(first(&sweep), None);
+        let again = &mut sweep.trials[1].reopened.as_mut().expect("reopened").verification;
+        (again.wrong, again.first_fault) = (2, Some("k is missing".to_owned()));
+        let told = first(&sweep).expect("a fault");
+        assert!(
+            told.ends_with("verification after reopening: 2 wrong records, the first: k is missing"),
+            "{told}"
+        );
+        sweep.trials[1].error = Some("it broke".to_owned());
+        assert_eq!(first(&sweep).as_deref(), Some(told.as_str()), "the cause before its effect");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::analysis::memory::{Beyond, Holding, holdings};
 use crate::analysis::ranking::{Entry, Unranked, rank};
+use crate::analysis::reopening::{Reopening, reopenings};
 use crate::analysis::summary::summarize;
 use crate::results::model::SweepResult;
 use hdrhistogram::Histogram;
@@ -35,6 +36,19 @@ fn workload(result: &SweepResult) -> Value {
         "complete": result.complete,
         "rankings": rankings,
         "memory": memory,
+        "reopened": reopenings(result).iter().map(reopening).collect::<Vec<_>>(),
+    })
+}
+
+fn reopening(found: &Reopening<'_>) -> Value {
+    json!({
+        "label": found.label,
+        "durability": found.durability,
+        "threads": found.threads,
+        "close_seconds": found.close_seconds.median,
+        "open_seconds": found.open_seconds.median,
+        "records": found.records,
+        "wrong": found.wrong,
     })
 }
 
@@ -114,5 +128,6 @@ mod tests {
         let memory = workload["memory"].as_array().expect("memory");
         assert_eq!(memory.len(), 4 * 6);
         assert_eq!(memory[0]["counted_beyond_bytes_per_record"], json!(9.5));
+        assert_eq!(workload["reopened"], json!([]), "in memory only");
     }
 }

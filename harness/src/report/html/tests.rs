@@ -4,6 +4,7 @@ use super::super::charts::figures;
 use super::*;
 use crate::results::model::SweepResult;
 use crate::results::synthetic::Synthetic;
+use engines::Durability;
 
 fn render(sweeps: &[SweepResult]) -> (String, Vec<Picture>) {
     let all: Vec<_> = sweeps.iter().map(figures).collect();
@@ -88,6 +89,18 @@ fn the_page_asks_for_nothing_and_runs_nothing() {
     ] {
         assert!(!lower.contains(forbidden), "{forbidden}");
     }
+}
+
+#[test]
+fn reopening_is_shown_where_something_was_reopened() {
+    let words = "<caption>Median seconds over trials";
+    assert!(!render(&[small().build()]).0.contains(words));
+    let durability = vec![Durability::Buffered];
+    let (page, _) = render(&[Synthetic { durability, ..small() }.build()]);
+    assert!(
+        page.contains(words) && page.contains("href=\"#w1-reopened\"") && page.contains("id=\"w1-reopened\"")
+    );
+    assert!(page.contains("<td class=\"t\">buffered</td><td>1</td><td>0.125000</td>"), "the first row");
 }
 
 #[test]

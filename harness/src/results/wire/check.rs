@@ -29,6 +29,15 @@ pub fn trial(trial: &Trial) -> Result<(), WireError> {
     if details.chain(trial.verification.iter().map(|done| done.seconds)).any(|value| !value.is_finite()) {
         return fault("a figure is not a number");
     }
+    if let Some(reopened) = &trial.reopened {
+        let times = [reopened.close_seconds, reopened.open_seconds, reopened.verification.seconds];
+        if times.iter().any(|seconds| !seconds.is_finite() || *seconds < 0.0) {
+            return fault("a time of reopening is negative or not a number");
+        }
+        if trial.verification.is_none() {
+            return fault("it was reopened without having been verified");
+        }
+    }
     trial.phases.iter().try_for_each(|phase| self::phase(phase, trial.threads, &place))
 }
 

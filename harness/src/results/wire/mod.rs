@@ -1,7 +1,7 @@
 //! The file format of results: JSON with a `schema_version`, separate from the domain types so that either can change alone.
 //!
-//! Version 1.1 added memory trials, multigets and the allocator to 1.0, whose files are read as having none of them. A file of a
-//! newer minor version is read (fields it adds are skipped), a newer major version is refused, and
+//! Version 1.1 added memory trials, multigets and the allocator to 1.0, version 1.2 what reopening an engine yielded; older files are
+//! read as having none of them. A file of a newer minor version is read (fields it adds are skipped), a newer major version is refused, and
 //! a file is refused as well where its figures contradict each other (see [`check`]). Numbers are JSON numbers, digests are
 //! hexadecimal strings because 64 bits do not survive a double, histograms are described in [`histogram`].
 //! Non-finite numbers cannot be written: they would become `null`, which no reader takes.
@@ -14,7 +14,8 @@ mod inflate;
 pub(crate) use inflate::inflate_zlib;
 
 use super::model::{
-    Environment, Memory, MemoryTrial, OperationResult, Phase, SweepResult, Trial, Verification, Worker,
+    Environment, Memory, MemoryTrial, OperationResult, Phase, Reopened, SweepResult, Trial, Verification,
+    Worker,
 };
 use crate::workload::operation::OperationKind;
 use crate::workload::plan::Plan;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The version that is written.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 const SCHEMA_MAJOR: u32 = 1;
 
 /// Why a text is not a result.
@@ -89,6 +90,8 @@ struct WireTrial {
     memory: Memory,
     engine_stats: Option<engines::Stats>,
     verification: Option<Verification>,
+    #[serde(default)]
+    reopened: Option<Reopened>,
     phases: Vec<WirePhase>,
 }
 
@@ -264,6 +267,7 @@ impl From<&Trial> for WireTrial {
             memory: trial.memory,
             engine_stats: trial.engine_stats.clone(),
             verification: trial.verification.clone(),
+            reopened: trial.reopened.clone(),
             phases: trial.phases.iter().map(WirePhase::from).collect(),
         }
     }
@@ -283,6 +287,7 @@ impl WireTrial {
             memory: self.memory,
             engine_stats: self.engine_stats,
             verification: self.verification,
+            reopened: self.reopened,
         })
     }
 }

@@ -13,8 +13,8 @@ fn assert_same(before: &Trial, after: &Trial) {
         (after.cell, &after.label, after.threads, after.trial)
     );
     assert_eq!(
-        (&before.error, before.memory, &before.verification),
-        (&after.error, after.memory, &after.verification)
+        (&before.error, before.memory, &before.verification, &before.reopened),
+        (&after.error, after.memory, &after.verification, &after.reopened)
     );
     assert_eq!(before.engine_stats, after.engine_stats);
     assert_eq!(before.phases.len(), after.phases.len());
@@ -48,8 +48,13 @@ fn a_sweep_and_its_trials_survive() {
         first_fault: Some("\u{202e}\"".to_owned()),
         seconds: 0.25,
     });
+    before.trials[0].reopened = Some(Reopened {
+        close_seconds: 0.5,
+        open_seconds: 1.5,
+        verification: Verification { records: 7, wrong: 0, first_fault: None, seconds: 0.25 },
+    });
     let text = encode_sweep(&before);
-    assert!(text.contains("\"schema_version\": \"1.1\"") && text.contains("ffffffffffffffff"));
+    assert!(text.contains("\"schema_version\": \"1.2\"") && text.contains("ffffffffffffffff"));
     let after = decode_sweep(&text).unwrap();
     assert_eq!((&before.plan, &before.environment), (&after.plan, &after.environment));
     assert_eq!((before.complete, before.elapsed_seconds), (after.complete, after.elapsed_seconds));
@@ -70,7 +75,7 @@ fn a_sweep_and_its_trials_survive() {
 #[test]
 fn a_newer_minor_is_read_and_another_major_is_refused() {
     let text = encode_sweep(&small());
-    let with = |version: &str| text.replacen("\"1.1\"", &format!("\"{version}\""), 1);
+    let with = |version: &str| text.replacen("\"1.2\"", &format!("\"{version}\""), 1);
     let newer = with("1.7").replacen("\"complete\"", "\"added_by_1_7\": {\"x\": [1]}, \"complete\"", 1);
     assert_eq!(decode_sweep(&newer).unwrap().plan.name, "ycsb-a");
     for (version, word) in
@@ -96,7 +101,17 @@ fn refused(change: impl FnOnce(&mut SweepResult)) -> String {
 #[test]
 fn contradictions_are_refused() {
     type Case = (&'static str, fn(&mut SweepResult));
-    let cases: [Case; 25] = [
+    let cases: [Case; 27] = [
+        ("time of reopening", |sweep| {
+            let verification = Verification { records: 7, wrong: 0, first_fault: None, seconds: 0.25 };
+            sweep.trials[0].verification = Some(verification.clone());
+            sweep.trials[0].reopened =
+                Some(Reopened { close_seconds: 1.0, open_seconds: -1.0, verification });
+        }),
+        ("without having been verified", |sweep| {
+            let verification = Verification { records: 7, wrong: 0, first_fault: None, seconds: 0.25 };
+            sweep.trials[0].reopened = Some(Reopened { close_seconds: 1.0, open_seconds: 1.0, verification });
+        }),
         ("null", |sweep| sweep.trials[0].phases[1].wall_seconds = f64::NAN),
         ("null", |sweep| sweep.elapsed_seconds = f64::INFINITY),
         ("null", |sweep| sweep.environment.steal_fraction = f64::NAN),

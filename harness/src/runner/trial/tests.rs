@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::results::model::{OperationResult, Phase};
-use crate::runner::fake::{Fake, Fault};
+use crate::runner::fake::{Fake, Fault, Records};
 use crate::runner::testing::{phase, plan};
 use crate::workload::plan::{LatencyMode, Mix};
 use std::time::Instant;
@@ -59,6 +59,26 @@ fn faulty(plan: Plan, fault: Fault) -> Trial {
     trial.error =
         measure(&job, &cell, &counters, &mut trial, || Ok(Box::new(Fake::new(fault)) as Box<dyn Engine>))
             .err();
+    trial
+}
+
+/// Runs the first cell of a plan, as if it were durable, with an engine that is fault after fault each time it is opened; past them
+/// it cannot be opened.
+fn reopened(faults: &[Fault]) -> Trial {
+    let mut plan = small("btree", 2, MIX);
+    for cell in &mut plan.cells {
+        cell.durability = Durability::Sync;
+    }
+    let job = job(plan);
+    let cell = job.cell().expect("one cell");
+    let counters = Counters::new(cell.threads, 5);
+    let mut trial = job.empty_trial();
+    let (records, opened) = (Records::default(), std::cell::Cell::new(0));
+    let open = || match faults.get(opened.replace(opened.get() + 1)) {
+        Some(fault) => Ok(Box::new(Fake::over(records.clone(), *fault)) as Box<dyn Engine>),
+        None => Err(engines::Error::InUse { directory: "d".into() }),
+    };
+    trial.error = measure(&job, &cell, &counters, &mut trial, open).err();
     trial
 }
 
@@ -319,4 +339,41 @@ fn an_engine_that_cannot_be_opened_is_an_error() {
     assert!(trial.phases.is_empty());
     let nowhere = run(&Job { cell: 99, ..job(small("btree", 1, MIX)) }, &mut std::io::sink());
     assert!(nowhere.error.is_some());
+}
+
+#[test]
+fn a_durable_engine_is_closed_opened_again_and_read_once_more() {
+    let sound = reopened(&[Fault::None, Fault::None]);
+    assert_eq!((&sound.error, first_faults(&sound).as_str()), (&None, ""));
+    let again = sound.reopened.expect("reopened");
+    let before = sound.verification.expect("verified");
+    assert_eq!((again.verification.records, again.verification.wrong), (before.records, 0));
+    assert!(again.close_seconds >= 0.0 && again.open_seconds >= 0.0 && before.records > 1_000);
+
+    let trial = trial(small("btree", 1, MIX));
+    assert!(trial.verification.is_some() && trial.reopened.is_none(), "durability none is not reopened");
+}
+
+#[test]
+fn what_is_lost_by_closing_is_found() {
+    let lossy = reopened(&[Fault::LosesOnClose, Fault::None]);
+    assert_eq!((&lossy.error, wrong(&lossy)), (&None, 0), "before it was closed all was there");
+    let again = lossy.reopened.expect("reopened").verification;
+    assert!(again.wrong > 0 && again.first_fault.is_some_and(|fault| fault.contains("missing")));
+}
+
+#[test]
+fn an_engine_that_cannot_be_closed_or_opened_again_is_an_error_and_keeps_its_phases() {
+    let cases: [(&[Fault], &str); 4] = [
+        (&[Fault::CannotClose], "cannot be closed: "),
+        (&[Fault::None], "after it was closed, btree cannot be opened: d is in use"),
+        (&[Fault::None, Fault::Fails], "after it was opened again, verify: get of"),
+        (&[Fault::None, Fault::Panics(5)], "after it was opened again, panicked: told to panic"),
+    ];
+    for (faults, words) in cases {
+        let trial = reopened(faults);
+        let error = trial.error.as_deref().unwrap_or_default();
+        assert!(error.contains(words), "{faults:?}: {error}");
+        assert!(trial.reopened.is_none() && trial.verification.is_some() && trial.phases.len() == 2);
+    }
 }
