@@ -127,6 +127,10 @@ impl Making<'_> {
             return Ok(());
         }
         let is_left = |name: &str| name == LOCK_NAME || name == UNFINISHED_NAME;
+        if has(UNFINISHED_NAME) {
+            // Refused here already if it is not ours.
+            let _marker = self.unfinished(names)?;
+        }
         match names.iter().find(|name| !is_left(name)) {
             None => Ok(()),
             Some(name) if has(UNFINISHED_NAME) && Log::may_be_new(name) => Ok(()),
@@ -179,38 +183,48 @@ impl Making<'_> {
         self.system.sync_directory(self.path).map_err(Error::io("sync", self.path))
     }
 
+    /// The marker of a store whose making was interrupted; `None` if that was before the marker was written.
+    fn unfinished(&self, names: &[String]) -> Result<Option<Marker>> {
+        let path = self.path.join(UNFINISHED_NAME);
+        let bytes = self.bytes(UNFINISHED_NAME)?;
+        match Marker::decode(&bytes) {
+            Ok(marker) => Ok(Some(marker)),
+            Err(Unreadable::Version(version)) => Err(Error::UnknownVersion { path, version }),
+            // The power was cut before anything else was made.
+            Err(Unreadable::Damaged(_))
+                if Marker::may_be_torn(&bytes) && !names.iter().any(|name| Log::may_be_new(name)) =>
+            {
+                Ok(None)
+            }
+            Err(Unreadable::Damaged(_)) => {
+                let message = format!(
+                    "its {UNFINISHED_NAME} cannot be read, and there is no {NAME}; nothing was touched"
+                );
+                Err(self.refusal(message))
+            }
+        }
+    }
+
     /// The number of a store whose making was interrupted.
     fn begun(&self, names: &[String], engine: &'static str) -> Result<Option<u128>> {
         if !names.iter().any(|name| name == UNFINISHED_NAME) {
             return Ok(None);
         }
         let path = self.path.join(UNFINISHED_NAME);
-        let bytes = self.bytes(UNFINISHED_NAME)?;
-        match Marker::decode(&bytes) {
-            Ok(marker) if marker.engine == engine => {
-                // What was read may not be durable yet, and all that follows relies on it.
-                let file = self.system.open(&path, Access::ReadWrite).map_err(Error::io("open", &path))?;
-                file.write_all_at(&bytes, 0).map_err(Error::io("write", &path))?;
-                file.sync().map_err(Error::io("sync", &path))?;
-                self.sync_names()?;
-                Ok(Some(marker.store))
-            }
-            Ok(marker) => {
-                let directory = self.path.to_path_buf();
-                Err(Error::OtherEngine { directory, found: marker.engine, asked: engine })
-            }
-            Err(Unreadable::Version(version)) => Err(Error::UnknownVersion { path, version }),
-            // The power was cut before anything else was made.
-            Err(Unreadable::Damaged(_))
-                if Marker::may_be_torn(&bytes) && !names.iter().any(|name| Log::may_be_new(name)) =>
-            {
-                self.system.remove(&path).map_err(Error::io("remove", &path))?;
-                Ok(None)
-            }
-            Err(Unreadable::Damaged(_)) => Err(self.refusal(format!(
-                "its {UNFINISHED_NAME} cannot be read, and there is no {NAME}; nothing was touched"
-            ))),
+        let Some(marker) = self.unfinished(names)? else {
+            self.system.remove(&path).map_err(Error::io("remove", &path))?;
+            return Ok(None);
+        };
+        if marker.engine != engine {
+            let directory = self.path.to_path_buf();
+            return Err(Error::OtherEngine { directory, found: marker.engine, asked: engine });
         }
+        // What was read may not be durable yet, and all that follows relies on it.
+        let file = self.system.open(&path, Access::ReadWrite).map_err(Error::io("open", &path))?;
+        file.write_all_at(&marker.encode(), 0).map_err(Error::io("write", &path))?;
+        file.sync().map_err(Error::io("sync", &path))?;
+        self.sync_names()?;
+        Ok(Some(marker.store))
     }
 
     /// Says durably that a store is being made here.

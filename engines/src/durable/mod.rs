@@ -86,10 +86,10 @@ impl Durable {
         if !Store::is_empty(&*engine)? {
             return Err(Store::not_empty(&*engine));
         }
-        let (directory, log) = Directory::open(system, directory, engine.name(), options.log())?;
+        let (directory, log) = Directory::open(system, directory, engine.name(), options.log(class))?;
         let (log, recovery) = match log {
             Some(log) => (log, Recovery::default()),
-            None => recovery::recover(&*engine, &directory, &options)?,
+            None => recovery::recover(&*engine, &directory, class, &options)?,
         };
         let store = Store::new(engine, directory, log, class, options, recovery);
         // What a process that was killed has left.
@@ -144,11 +144,10 @@ impl Engine for Durable {
         detail("log_synced", log.synced() as f64);
         detail("log_syncs", log.syncs() as f64);
         detail("log_segments", log.segments() as f64);
-        if let Some(checkpoints) = self.store.checkpoints_if_idle() {
-            detail("log_bytes", log.bytes().saturating_sub(checkpoints.log_bytes) as f64);
-            detail("snapshots_written", checkpoints.count as f64);
-            detail("snapshot_bytes", checkpoints.snapshot_bytes as f64);
-        }
+        let checkpoints = self.store.checkpoints();
+        detail("log_bytes", log.bytes().saturating_sub(checkpoints.log_bytes) as f64);
+        detail("snapshots_written", checkpoints.count as f64);
+        detail("snapshot_bytes", checkpoints.snapshot_bytes as f64);
         detail("recovered_snapshot_records", recovery.snapshot_records as f64);
         detail("recovered_snapshot_seconds", recovery.snapshot_seconds);
         detail("recovered_frames", recovery.frames as f64);
@@ -208,12 +207,8 @@ impl Engine for Durable {
             if let Some(error) = self.upkeep.as_ref().and_then(Upkeep::error) {
                 return Err(error);
             }
-            let is_due = |checkpoints| self.store.is_checkpoint_due(&checkpoints);
-            if self
-                .store
-                .checkpoints_if_idle()
-                .is_some_and(|checkpoints| self.upkeep.is_none() || !is_due(checkpoints))
-            {
+            let is_due = self.upkeep.is_some() && self.store.is_checkpoint_due();
+            if !is_due && !self.store.is_writing() {
                 return self.store.inner.wait_idle(limit.saturating_sub(waited));
             }
             if waited >= limit {

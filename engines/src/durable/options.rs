@@ -19,8 +19,9 @@ const THREADS_MAX: u32 = 256;
 /// An hour.
 const SYNC_EVERY_MS_MAX: u64 = 3_600_000;
 const SNAPSHOTS_MAX: u32 = 1_000;
-/// Segments that are kept to be used again.
-const SPARE_SEGMENTS: usize = 2;
+/// Files of the log that are kept to be used again, beside those between two snapshots; and all of them at most.
+const SPARE_SEGMENTS: u64 = 2;
+const SPARE_SEGMENTS_MOST: u64 = 64;
 
 /// Options of [`super::Durable`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -94,8 +95,14 @@ impl DurableOptions {
     }
 
     /// What the log is made with.
-    pub(super) fn log(&self) -> LogOptions {
-        LogOptions { segment_bytes: self.segment_bytes.bytes(), spare_segments: SPARE_SEGMENTS }
+    pub(super) fn log(&self, class: Durability) -> LogOptions {
+        let segment_bytes = self.segment_bytes.bytes();
+        let spares = self.checkpoint_bytes.bytes() / segment_bytes.max(1) + SPARE_SEGMENTS;
+        LogOptions {
+            segment_bytes,
+            spare_segments: spares.min(SPARE_SEGMENTS_MOST) as usize,
+            fills_segments: class == Durability::Sync,
+        }
     }
 
     /// How many threads recover.

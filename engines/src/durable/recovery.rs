@@ -10,7 +10,7 @@ use super::directory::Directory;
 use super::latches::hash;
 use super::options::DurableOptions;
 use crate::clock::Clock;
-use crate::engine::{Engine, Session};
+use crate::engine::{Durability, Engine, Session};
 use crate::error::{Error, Result};
 use crate::log::{Log, Outcomes, Start};
 use crate::snapshot::{self, Block, Snapshot};
@@ -47,6 +47,7 @@ pub struct Recovery {
 pub(super) fn recover(
     engine: &dyn Engine,
     directory: &Directory,
+    class: Durability,
     options: &DurableOptions,
 ) -> Result<(Log, Recovery)> {
     let clock = Clock::system();
@@ -75,7 +76,7 @@ pub(super) fn recover(
         Arc::clone(&directory.system),
         &directory.path,
         directory.store,
-        options.log(),
+        options.log(class),
         start,
         &mut replay,
     )?;

@@ -6,7 +6,8 @@
 //! - It is acknowledged when its class says so: `buffered` when it is appended and applied, `sync` when the log is durable up to it.
 //! - The log gives up nothing that the oldest snapshot needs.
 //!
-//! Thread safety: order of locks: `checkpoints`; latches, in ascending order; those of the log. Reads take none of them.
+//! Thread safety: order of locks: `writing`, held while a snapshot is written; latches, in ascending order; those of the log. `checkpoints` is held
+//! for a moment only, with nothing below it. Reads take none of them.
 
 use super::directory::Directory;
 use super::latches::Latches;
@@ -29,6 +30,8 @@ pub(super) struct Store {
     pub(super) options: DurableOptions,
     /// How many writes may be acknowledged and not be synced.
     unsynced_most: u64,
+    /// One snapshot at a time.
+    writing: Mutex<()>,
     checkpoints: Mutex<Checkpoints>,
     pub(super) recovery: Recovery,
     // Last: the directory is others' only when the log is no longer open.
@@ -70,6 +73,7 @@ impl Store {
             latches: Latches::new(),
             options,
             unsynced_most: options.unsynced_most(class),
+            writing: Mutex::new(()),
             checkpoints: Mutex::new(checkpoints),
             recovery,
             directory,
@@ -85,23 +89,30 @@ impl Store {
         }
     }
 
-    /// What was done about snapshots, unless one is being written.
-    pub(super) fn checkpoints_if_idle(&self) -> Option<Checkpoints> {
-        self.checkpoints.try_lock().map(|checkpoints| *checkpoints)
+    /// What was done about snapshots.
+    pub(super) fn checkpoints(&self) -> Checkpoints {
+        *self.checkpoints.lock()
+    }
+
+    /// Whether a snapshot is being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.is_locked()
     }
 
     /// Whether so much was logged that a snapshot is due: then recovery reads at most twice the snapshot, or twice the bytes of the option, and
     /// snapshots cost no more than the log.
-    pub(super) fn is_checkpoint_due(&self, checkpoints: &Checkpoints) -> bool {
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        let checkpoints = self.checkpoints();
         let least = self.options.checkpoint_bytes.bytes().max(checkpoints.snapshot_bytes);
-        self.log.bytes() - checkpoints.log_bytes >= least
+        self.log.bytes().saturating_sub(checkpoints.log_bytes) >= least
     }
 
     /// Writes a snapshot, and gives up what is no longer needed. Writers go on meanwhile.
     pub(super) fn checkpoint(&self) -> Result<()> {
-        let mut checkpoints = self.checkpoints.lock();
+        let _one_at_a_time = self.writing.lock();
         let (after, log_bytes) = (self.log.last(), self.log.bytes());
-        if checkpoints.after == Some(after) {
+        let before = self.checkpoints();
+        if before.after == Some(after) {
             return Ok(());
         }
         // Whoever has appended one of these frames holds its latch until it is applied.
@@ -114,8 +125,8 @@ impl Store {
         let at_least = self.log.last();
         self.log.commit(at_least)?;
         writer.finish(at_least)?;
-        let count = checkpoints.count + 1;
-        *checkpoints = Checkpoints { count, after: Some(after), snapshot_bytes, log_bytes };
+        let count = before.count + 1;
+        *self.checkpoints.lock() = Checkpoints { count, after: Some(after), snapshot_bytes, log_bytes };
         tracing::debug!(after, snapshot_bytes, "snapshot written");
         self.give_up()
     }

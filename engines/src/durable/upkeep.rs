@@ -117,11 +117,7 @@ impl Rounds<'_> {
             log.commit(last)?;
             self.synced_at = now;
         }
-        if self
-            .store
-            .checkpoints_if_idle()
-            .is_some_and(|checkpoints| self.store.is_checkpoint_due(&checkpoints))
-        {
+        if self.store.is_checkpoint_due() {
             self.store.checkpoint()?;
         }
         Ok(is_busy)

@@ -192,6 +192,9 @@ pub trait Mapping: Send + Sync + Debug {
     /// Stores bytes. Nothing is stored, and the answer is `false`, if they do not fit.
     #[must_use]
     fn store(&mut self, position: usize, bytes: &[u8]) -> bool;
+
+    /// Makes its pages present, so that stores need not wait for the system to bring them one by one. A hint.
+    fn touch(&self) {}
 }
 
 /// A lock that is held as long as this lives. See [`FileSystem::lock`].

@@ -174,7 +174,13 @@ impl Appender {
                 self.next_file = other;
                 let unfinished = segment::unfinished_path(place.directory, id.number);
                 let spare = self.spares.pop();
-                segment::blank(place.system, unfinished, capacity, spare.as_deref())?
+                segment::blank(
+                    place.system,
+                    unfinished,
+                    capacity,
+                    spare.as_deref(),
+                    place.options.fills_segments,
+                )?
             }
         };
         let header = SegmentHeader { id, first, capacity: blank.capacity };

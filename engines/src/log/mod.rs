@@ -90,7 +90,7 @@ impl Log {
         let id = SegmentId { store, number: 1 };
         let capacity = options.capacity(id.number);
         let unfinished = segment::unfinished_path(directory, id.number);
-        let blank = segment::blank(&*system, unfinished, capacity, None)?;
+        let blank = segment::blank(&*system, unfinished, capacity, None, options.fills_segments)?;
         let header = SegmentHeader { id, first: 1, capacity };
         let segment = segment::begin(&*system, directory, header, blank)?;
         let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
@@ -219,7 +219,8 @@ impl Log {
         let Some(next) = self.end.lock().wants_next(&self.options) else { return Ok(()) };
         let path = segment::ahead_path(&self.directory, next.number);
         let spare = next.spare.as_deref();
-        let blank = segment::blank(&*self.system, path, next.capacity, spare);
+        let is_filled = self.options.fills_segments;
+        let blank = segment::blank(&*self.system, path, next.capacity, spare, is_filled);
         self.end.lock().put_next(blank)
     }
 

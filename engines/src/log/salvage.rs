@@ -22,6 +22,9 @@ pub struct SalvagedLog {
     pub gaps: u64,
 }
 
+/// Who is shown what was found.
+type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>;
+
 /// A segment whose bytes could be read.
 struct Readable {
     seed: u32,
@@ -38,7 +41,7 @@ impl Log {
         directory: &Path,
         store: u128,
         after: Option<u64>,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>,
+        visit: Visit<'_>,
     ) -> Result<SalvagedLog> {
         let mut numbers: Vec<_> = system
             .list(directory)
@@ -93,7 +96,7 @@ impl Readable {
         next: &mut Option<u64>,
         known: u64,
         found: &mut SalvagedLog,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>,
+        visit: Visit<'_>,
     ) -> Result<bool> {
         let mut at = SEGMENT_HEADER_BYTES;
         loop {

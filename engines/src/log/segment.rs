@@ -79,7 +79,7 @@ pub(super) struct Segment {
     pub(super) mapping: Box<dyn Mapping>,
 }
 
-/// A file with room for a segment, all of which was written once, and with nothing in it that counts.
+/// A file with room for a segment, and with nothing in it that counts.
 #[derive(Debug)]
 pub(super) struct Blank {
     path: PathBuf,
@@ -88,8 +88,7 @@ pub(super) struct Blank {
     pub(super) capacity: u64,
 }
 
-/// Makes a file with room for a segment, out of a spare if there is one. It is filled with zeros: syncing what is stored to blocks that have been
-/// written before changes data alone, where blocks that are only reserved have to be noted as written.
+/// Makes a file with room for a segment, out of a spare if there is one.
 ///
 /// # Errors
 /// Of the file system; a full disk among them. Nothing of the log has changed then.
@@ -98,6 +97,7 @@ pub(super) fn blank(
     path: PathBuf,
     capacity: u64,
     spare: Option<&Path>,
+    is_filled: bool,
 ) -> Result<Blank> {
     let made = (|| {
         let file = match spare {
@@ -109,9 +109,12 @@ pub(super) fn blank(
         };
         let written = file.len().map_err(Error::io("look at", &path))?;
         file.allocate(capacity).map_err(Error::io("allocate", &path))?;
-        fill(&*file, &path, written, capacity)?;
+        if is_filled {
+            fill(&*file, &path, written, capacity)?;
+        }
         file.sync().map_err(Error::io("sync", &path))?;
         let mapping = map(&*file, &path, capacity)?;
+        mapping.touch();
         Ok((file, mapping))
     })();
     match made {

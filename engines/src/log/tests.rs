@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
 const STORE: u128 = 0x0123_4567_89AB_CDEF_0011_2233_4455_6677;
-const SMALL: LogOptions = LogOptions { segment_bytes: 4_096, spare_segments: 2 };
+const SMALL: LogOptions = LogOptions { segment_bytes: 4_096, spare_segments: 2, fills_segments: true };
 
 type Written = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
@@ -612,7 +612,8 @@ const FIXTURE: [(&str, &[u8]); 2] = [
     ("0000000001.log", include_bytes!("../../fixtures/log-v1/0000000001.log")),
     ("0000000002.log", include_bytes!("../../fixtures/log-v1/0000000002.log")),
 ];
-const FIXTURE_OPTIONS: LogOptions = LogOptions { segment_bytes: 512, spare_segments: 0 };
+const FIXTURE_OPTIONS: LogOptions =
+    LogOptions { segment_bytes: 512, spare_segments: 0, fills_segments: false };
 
 /// What lies in the fixture.
 fn write_fixture() -> SimFileSystem {

@@ -6,7 +6,7 @@
 //!
 //! Thread safety: a mapping has one owner, who alone stores; what other processes or calls of the system read meanwhile is
 //! theirs to check.
-#![expect(unsafe_code, reason = "calls of mmap and munmap, and stores to what they map")]
+#![expect(unsafe_code, reason = "calls of mmap, madvise and munmap, and stores to what they map")]
 
 use super::Mapping;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -47,6 +47,16 @@ impl Mapping for OsMapping {
         // has a reference to them, since the mapping gives none away, and `bytes` cannot lie there for the same reason.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr().add(position), bytes.len()) };
         true
+    }
+
+    fn touch(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::mm::{Advice, madvise};
+            // SAFETY: the range is the mapping; its pages are brought into memory, none changes. Systems that do not know the advice refuse it.
+            let _refused =
+                unsafe { madvise(self.start.as_ptr().cast(), self.len, Advice::LinuxPopulateWrite) };
+        }
     }
 }
 
