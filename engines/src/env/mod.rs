@@ -133,6 +133,12 @@ pub trait File: Send + Sync + Debug {
     /// As [`File::sync`].
     fn sync_data(&self) -> Result<()>;
 
+    /// Writes bytes and makes these durable, whatever else of the file is not yet, within the length that is allocated.
+    ///
+    /// # Errors
+    /// As [`File::sync`].
+    fn write_durably_at(&self, bytes: &[u8], position: u64) -> Result<()>;
+
     /// The first bytes of the file as memory. What is stored there is written to the file, as if by [`File::write_at`], without
     /// a call of the system; so it outlives the process, and is made durable by [`File::sync_data`].
     ///

@@ -119,6 +119,22 @@ impl File for OsFile {
         self.0.sync_data()
     }
 
+    fn write_durably_at(&self, bytes: &[u8], position: u64) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+            let slice = [std::io::IoSlice::new(bytes)];
+            match pwritev2(&self.0, &slice, position, ReadWriteFlags::DSYNC) {
+                Ok(count) if count == bytes.len() => return Ok(()),
+                // The rest, and systems that do not know the flag, the long way.
+                Ok(_) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.write_all_at(bytes, position)?;
+        self.sync_data()
+    }
+
     fn map(&self, len: usize) -> Result<Box<dyn Mapping>> {
         if (len as u64) > self.len()? {
             return Err(Error::new(ErrorKind::InvalidInput, "a mapping beyond the end of its file"));

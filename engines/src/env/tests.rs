@@ -38,6 +38,9 @@ fn files_are_written_and_read_at_positions() {
         file.write_all_at(b"world", 6).unwrap();
         file.write_all_at(b"hello,", 0).unwrap();
         assert_eq!(read(&*file), b"hello,world");
+        file.write_durably_at(b"HELL", 0).unwrap();
+        assert_eq!(read(&*file), b"HELLo,world");
+        file.write_durably_at(b"hell", 0).unwrap();
         file.set_len(5).unwrap();
         file.set_len(7).unwrap();
         file.sync().unwrap();

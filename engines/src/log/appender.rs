@@ -180,6 +180,7 @@ impl Appender {
                     capacity,
                     spare.as_deref(),
                     place.options.fills_segments,
+                    false,
                 )?
             }
         };

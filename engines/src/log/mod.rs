@@ -90,7 +90,7 @@ impl Log {
         let id = SegmentId { store, number: 1 };
         let capacity = options.capacity(id.number);
         let unfinished = segment::unfinished_path(directory, id.number);
-        let blank = segment::blank(&*system, unfinished, capacity, None, options.fills_segments)?;
+        let blank = segment::blank(&*system, unfinished, capacity, None, options.fills_segments, false)?;
         let header = SegmentHeader { id, first: 1, capacity };
         let segment = segment::begin(&*system, directory, header, blank)?;
         let end = Appender::new(segment, SEGMENT_HEADER_BYTES, 1, VecDeque::new(), Vec::new());
@@ -220,7 +220,7 @@ impl Log {
         let path = segment::ahead_path(&self.directory, next.number);
         let spare = next.spare.as_deref();
         let is_filled = self.options.fills_segments;
-        let blank = segment::blank(&*self.system, path, next.capacity, spare, is_filled);
+        let blank = segment::blank(&*self.system, path, next.capacity, spare, is_filled, true);
         self.end.lock().put_next(blank)
     }
 

@@ -308,7 +308,6 @@ impl Opening<'_> {
         }
         file.sync().map_err(Error::io("sync", path))?;
         let mapping = segment::map(&*file, path, header.capacity)?;
-        mapping.touch();
         let segment = Segment { header, file: Arc::from(file), mapping };
         // Only now, when the tail no longer leads to them; and the last one first, so that none is missing in between.
         for (_, later) in found.segments.iter().skip(end.index + 1).rev() {

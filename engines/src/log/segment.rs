@@ -88,7 +88,7 @@ pub(super) struct Blank {
     pub(super) capacity: u64,
 }
 
-/// Makes a file with room for a segment, out of a spare if there is one.
+/// Makes a file with room for a segment, out of a spare if there is one; fills it if it is to be, and brings its pages if there is time.
 ///
 /// # Errors
 /// Of the file system; a full disk among them. Nothing of the log has changed then.
@@ -98,6 +98,7 @@ pub(super) fn blank(
     capacity: u64,
     spare: Option<&Path>,
     is_filled: bool,
+    is_ahead: bool,
 ) -> Result<Blank> {
     let made = (|| {
         let file = match spare {
@@ -114,7 +115,10 @@ pub(super) fn blank(
         }
         file.sync().map_err(Error::io("sync", &path))?;
         let mapping = map(&*file, &path, capacity)?;
-        mapping.touch();
+        // What was filled is there, and clean: to touch it would have it written again.
+        if is_ahead && !is_filled {
+            mapping.touch();
+        }
         Ok((file, mapping))
     })();
     match made {
@@ -153,8 +157,8 @@ pub(super) fn begin(
     let Blank { path: unfinished, file, mapping, .. } = blank;
     let path = segment_path(directory, header.id.number);
     let named = (|| {
-        file.write_all_at(&header.encode(), 0).map_err(Error::io("write", &unfinished))?;
-        file.sync_data().map_err(Error::io("sync", &unfinished))?;
+        // Only the header: to sync the file would write all the pages that were brought for what is to come.
+        file.write_durably_at(&header.encode(), 0).map_err(Error::io("sync", &unfinished))?;
         system.rename(&unfinished, &path).map_err(Error::io("rename", &unfinished))
     })();
     if let Err(error) = named {

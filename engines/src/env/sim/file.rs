@@ -101,6 +101,16 @@ impl File for SimFile {
         Ok(())
     }
 
+    fn write_durably_at(&self, bytes: &[u8], position: u64) -> Result<()> {
+        self.system.call()?;
+        self.check_writable()?;
+        self.system.change("write_durably");
+        let position = index(position)?;
+        self.with(|inode| inode.write_durably(position, bytes))?;
+        self.system.state.lock().syncs += 1;
+        Ok(())
+    }
+
     fn map(&self, len: usize) -> Result<Box<dyn Mapping>> {
         self.system.call()?;
         self.check_writable()?;

@@ -21,12 +21,14 @@ pub(super) struct Inode {
     live: Vec<u8>,
     synced: Vec<u8>,
     changes: Vec<Change>,
+    /// Sectors that were made durable by themselves, and how many of the changes came before that.
+    durable_sectors: BTreeMap<usize, usize>,
 }
 
 impl Inode {
     /// One in which these bytes are durable.
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self { synced: bytes.clone(), live: bytes, changes: Vec::new() }
+        Self { synced: bytes.clone(), live: bytes, ..Self::default() }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -45,8 +47,22 @@ impl Inode {
         }
     }
 
+    /// Writes bytes whose sectors are durable then, and no others.
+    pub(super) fn write_durably(&mut self, position: usize, bytes: &[u8]) {
+        self.write(position, bytes);
+        let first = position / SECTOR_BYTES;
+        for sector in first..(position + bytes.len()).div_ceil(SECTOR_BYTES) {
+            let start = sector * SECTOR_BYTES;
+            let end = (start + SECTOR_BYTES).min(self.live.len());
+            let whole = self.live.get(start..end).unwrap_or_default().to_vec();
+            put(&mut self.synced, start, &whole);
+            self.durable_sectors.insert(sector, self.changes.len());
+        }
+    }
+
     /// Makes durable what has changed since the last sync, or since one that failed.
     pub(super) fn sync(&mut self) {
+        self.durable_sectors.clear();
         for change in self.changes.drain(..) {
             match change {
                 Change::Write { position, bytes } => put(&mut self.synced, position, &bytes),
@@ -57,6 +73,7 @@ impl Inode {
 
     /// A sync has failed: its users go on seeing what has changed, the system takes it for written, and it is not. (So does Linux.)
     pub(super) fn fail_sync(&mut self) {
+        self.durable_sectors.clear();
         self.changes.clear();
     }
 
@@ -92,10 +109,13 @@ impl Inode {
                 Change::Write { position, bytes: written } => {
                     for (start, piece) in by_sector(*position, written) {
                         let sector = start / SECTOR_BYTES;
+                        let durable = self.durable_sectors.get(&sector).copied().unwrap_or(0);
                         let moment = *moments
                             .entry(sector)
-                            .or_insert_with(|| choose_states(self.changes.len(), random));
-                        if index < moment {
+                            .or_insert_with(|| choose_states(self.changes.len(), random).max(durable));
+                        if index < durable {
+                            // It lies in what is durable already.
+                        } else if index < moment {
                             put_within(&mut bytes, start, piece);
                         } else if index == moment && persistence == Persistence::Torn {
                             let part = piece.get(..random.below(piece.len() + 1)).unwrap_or_default();

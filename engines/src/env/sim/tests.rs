@@ -58,6 +58,26 @@ fn what_was_not_synced_may_be_there_in_sectors_in_any_order() {
 }
 
 #[test]
+fn what_was_written_durably_is_there_and_what_lies_elsewhere_need_not_be() {
+    within(LIMIT, "durable writes", || {
+        let (system, file) = with_file();
+        file.write_all_at(&[b'o'; 600], 0).unwrap();
+        file.write_durably_at(b"head", 0).unwrap();
+        file.write_all_at(b"later", 4).unwrap();
+        let mut both = BTreeSet::new();
+        for persistence in Persistence::ALL {
+            for bytes in left(&system, persistence, 100) {
+                let bytes = bytes.unwrap();
+                assert!(bytes.starts_with(b"head") && bytes[10] == b'o' && bytes.len() == 2_000);
+                both.insert((bytes[4] == b'l', bytes[550]));
+            }
+        }
+        let expected = [(false, b'a'), (false, b'o'), (true, b'a'), (true, b'o')];
+        assert_eq!(both, BTreeSet::from(expected), "each with and without");
+    });
+}
+
+#[test]
 fn a_process_that_was_killed_does_nothing_any_more() {
     within(LIMIT, "kills", || {
         let (system, file) = with_file();
