@@ -18,8 +18,8 @@ use crate::env::{Access, File, FileSystem, Lock, OsFileSystem};
 use crate::error::{Error, Result};
 use crate::options::{ByteSize, OptionDoc};
 use redb::{
-    Builder, Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, StorageBackend, Table,
-    TableDefinition, TableError,
+    Builder, Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+    Table, TableDefinition, TableError,
 };
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -181,7 +181,9 @@ pub(super) struct RedbSession<'a>(&'a Redb);
 
 impl StoreSession for RedbSession<'_> {
     fn read(&mut self, key: &[u8], see: impl FnOnce(&[u8])) -> Result<bool> {
-        let found = self.0.table()?.get(key).map_err(told("read", &self.0.path))?;
+        // The table keeps the transaction alive, and that the page.
+        let table = self.0.table()?;
+        let found = ReadableTable::get(&table, key).map_err(told("read", &self.0.path))?;
         Ok(found.map(|value| see(value.value())).is_some())
     }
 
@@ -216,7 +218,7 @@ impl StoreSession for RedbSession<'_> {
     fn get_many(&mut self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
         let table = self.0.table()?;
         for (index, key) in keys.iter().enumerate() {
-            if let Some(value) = table.get(*key).map_err(told("read", &self.0.path))? {
+            if let Some(value) = ReadableTable::get(&table, *key).map_err(told("read", &self.0.path))? {
                 values.put(index, value.value());
             }
         }
@@ -227,7 +229,8 @@ impl StoreSession for RedbSession<'_> {
         let mut tour = Tour::new(range, visit);
         let table = self.0.table()?;
         let bounds = (range.lower(), range.upper());
-        let mut records = table.range::<&[u8]>(bounds).map_err(told("read", &self.0.path))?;
+        let mut records =
+            ReadableTable::range::<&[u8]>(&table, bounds).map_err(told("read", &self.0.path))?;
         while let Some(record) = if range.reverse { records.next_back() } else { records.next() } {
             let (key, value) = record.map_err(told("read", &self.0.path))?;
             if !tour.show(key.value(), value.value()) {

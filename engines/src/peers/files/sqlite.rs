@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::options::{ByteSize, OptionDoc};
 use parking_lot::Mutex;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -258,7 +258,7 @@ fn scan(connection: &Connection, range: &ScanRange<'_>, tour: &mut Tour<'_, '_>)
 
 impl SqliteSession<'_> {
     /// Runs a statement that changes a record; tells whether there was one.
-    fn change<const N: usize>(&mut self, statement: &str, parameters: [&[u8]; N]) -> Result<bool> {
+    fn change(&mut self, statement: &str, parameters: impl Params) -> Result<bool> {
         let told = || told("write", &self.store.path);
         let mut statement = self.connection.prepare_cached(statement).map_err(told())?;
         let _writing = self.store.writing.lock();
