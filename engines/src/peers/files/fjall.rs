@@ -3,6 +3,8 @@
 //! `sync` syncs the journal's data after each write; `buffered` is the crate's default, which hands each write to the system;
 //! `none` leaves writes in the journal's buffer until it is full, so they are lost with the process. The tree cannot replace a record only if
 //! it is there, so updates and deletes hold a latch by key. Keys have a byte before them, since the crate panics on the empty key.
+//! Reads and scans go through a snapshot each: the keyspace's own `get` and `range` show a write before snapshots do, and a batch in parts,
+//! so that a scan could show an older value than a read before it.
 //!
 //! Thread safety: the crate's own. Writers take turns at the journal; reads and scans take no latch, scans show one point in time.
 
@@ -13,13 +15,13 @@ use super::store::{FileStore, StoreSession, Tour};
 use super::stripes::Stripes;
 use crate::clock::Clock;
 use crate::engine::{
-    Capabilities, Durability, Existence, MAX_KEY_BYTES, ScanRange, Visitor, WriteBatch, WriteOp,
+    Capabilities, Durability, Existence, GetBuffer, MAX_KEY_BYTES, ScanRange, Visitor, WriteBatch, WriteOp,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::options::{ByteSize, OptionDoc};
 use fjall::config::CompressionPolicy;
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -30,6 +32,9 @@ pub(super) static ENTRY: Entry = entry::<Fjall>();
 const KEYSPACE: &str = "records";
 /// From one look at background work to the next.
 const NAP: Duration = Duration::from_millis(1);
+
+/// So many snapshots are closed until the crate looks which versions are still needed.
+const SNAPSHOTS_TO_A_MARK: usize = 10_000;
 
 /// Options of `fjall`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -79,6 +84,7 @@ impl FileStore for Fjall {
     const SUMMARY: &'static str = "fjall: log-structured merge tree with a journal, snapshots for scans";
     const CAPABILITIES: Capabilities = Capabilities {
         delete_reports: false,
+        batch_atomic_visibility: true,
         scan_snapshot: true,
         // The crate's limit is that of 16 bits, less the byte before each key.
         max_key_bytes: MAX_KEY_BYTES - 2,
@@ -158,7 +164,10 @@ impl FileStore for Fjall {
         self.database.persist(PersistMode::SyncAll).map_err(told("sync", &self.path))
     }
 
+    /// Versions that no snapshot needs are dropped up to a mark, which the crate moves with every so-manieth snapshot that is closed only:
+    /// without these, a compaction would keep nearly everything.
     fn compact(&self) -> Result<()> {
+        (0..SNAPSHOTS_TO_A_MARK).for_each(|_| drop(self.database.snapshot()));
         self.flush()?;
         self.records.major_compact().map_err(told("compact", &self.path))
     }
@@ -196,8 +205,9 @@ impl FjallSession<'_> {
 
 impl StoreSession for FjallSession<'_> {
     fn read(&mut self, key: &[u8], see: impl FnOnce(&[u8])) -> Result<bool> {
-        let found = self.store.records.get(self.key.of(key)).map_err(told("read", &self.store.path))?;
-        Ok(found.map(|value| see(&value)).is_some())
+        let snapshot = self.store.database.snapshot();
+        let found = snapshot.get(&self.store.records, self.key.of(key));
+        Ok(found.map_err(told("read", &self.store.path))?.map(|value| see(&value)).is_some())
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
@@ -243,10 +253,22 @@ impl StoreSession for FjallSession<'_> {
         writes.commit().map_err(told("write", path))
     }
 
+    fn get_many(&mut self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
+        let snapshot = self.store.database.snapshot();
+        for (index, key) in keys.iter().enumerate() {
+            let found = snapshot.get(&self.store.records, self.key.of(key));
+            if let Some(value) = found.map_err(told("read", &self.store.path))? {
+                values.put(index, &value);
+            }
+        }
+        Ok(())
+    }
+
     fn scan(&mut self, range: &ScanRange<'_>, visit: Visitor<'_>) -> Result<u64> {
         let mut tour = Tour::new(range, visit);
         let bounds = (Prefixed::bound(range.lower()), Prefixed::bound(range.upper()));
-        let mut records = self.store.records.range(bounds);
+        // The keyspace's own `range` reads the newest of everything, so it shows no point in time; a snapshot does.
+        let mut records = self.store.database.snapshot().range(&self.store.records, bounds);
         while let Some(record) = if range.reverse { records.next_back() } else { records.next() } {
             let (key, value) = record.into_inner().map_err(told("read", &self.store.path))?;
             if !tour.show(bare(&key), &value) {
