@@ -59,7 +59,7 @@ fn is_known_to_fail(subject: &Subject, check: &Check) -> bool {
 const ATTEMPTS: usize = 50;
 
 /// How long a failure that is rare may take to show.
-const RARE_LIMIT: Duration = Duration::from_secs(20);
+const RARE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What an engine is known to break is a check of the suite, applies to it, and fails, unless it does so rarely; our own
 /// engines break none.

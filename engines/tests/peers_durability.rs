@@ -7,7 +7,6 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
-    clippy::print_stdout,
     reason = "the code of a test reports by panicking and prints what it tried"
 )]
 
