@@ -21,7 +21,7 @@ step "clippy, warnings are errors"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
 step "clippy with the engines of others"
-cargo clippy -p engines --features peers-memory --all-targets --locked -- -D warnings
+cargo clippy -p engines --features peers-memory,peers --all-targets --locked -- -D warnings
 
 if command -v cargo-deny >/dev/null 2>&1; then
     step "licences, bans, sources"
@@ -34,7 +34,10 @@ step "tests, as the README has it"
 cargo test --workspace --locked
 
 step "conformance of the engines of others"
-cargo test -p engines --features peers-memory --test conformance --locked
+cargo test -p engines --features peers-memory,peers --test conformance --locked
+
+step "durability of the engines of others that keep files"
+cargo test -p engines --features peers --test peers_durability --locked
 
 if ! $quick; then
     step "models of the protocols under loom"

@@ -51,7 +51,7 @@ pub mod btree;
 pub mod hash;
 #[cfg(not(loom))]
 pub mod lsm;
-#[cfg(all(feature = "peers-memory", not(loom)))]
+#[cfg(all(any(feature = "peers-memory", feature = "files-of-others"), not(loom)))]
 pub mod peers;
 #[cfg(not(loom))]
 pub mod rbtree;

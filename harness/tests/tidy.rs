@@ -29,6 +29,7 @@ const UNSAFE_FILES: &[&str] = &[
     "engines/src/memory/slab/drain.rs",
     "engines/src/memory/words.rs",
     "engines/tests/cycles/allocator.rs",
+    "engines/src/peers/files/lmdb.rs",
     "engines/src/peers/intrusive_rbtree.rs",
     "engines/src/rbtree/arena.rs",
     "engines/src/rbtree/records.rs",

@@ -114,7 +114,7 @@ fn subject(entry: &'static Entry, options: Value, durability: Durability) -> Sub
         with_directory.options =
             json!({ "durable": { "segment_bytes": "64KiB", "checkpoint_bytes": "256KiB" } });
     }
-    let directories = Directories::new();
+    let directories = Directories::new(place());
     Subject::new(name, move || {
         let directory = Some(directories.next());
         open(entry, &OpenOptions { directory, ..with_directory.clone() })
@@ -126,6 +126,13 @@ fn open(entry: &Entry, options: &OpenOptions) -> Box<dyn Engine> {
     registry::open(entry.name, options).unwrap_or_else(|error| panic!("{} {options:?}: {error}", entry.name))
 }
 
+/// Files lie in memory where the system has a directory for that: the suite asks what operations mean, a hundred thousand times,
+/// and a sync costs nothing there. What syncs are worth is what `crash.rs`, `kills.rs` and `peers_durability.rs` ask.
+fn place() -> &'static Path {
+    let in_memory = Path::new("/dev/shm");
+    if in_memory.is_dir() { in_memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) }
+}
+
 /// A directory for each engine opened; all are removed with their subject.
 struct Directories {
     root: PathBuf,
@@ -133,14 +140,11 @@ struct Directories {
 }
 
 impl Directories {
-    fn new() -> Self {
+    fn new(place: &Path) -> Self {
         static SUBJECTS: AtomicU64 = AtomicU64::new(0);
         let subject = SUBJECTS.fetch_add(1, Relaxed);
         let name = format!("conformance-{}-{subject}", std::process::id());
-        // The suite is about what operations do; what a sync is worth is for the tests of crashes. In memory it costs nothing.
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
-        Self { root: parent.join(name), opened: AtomicU64::new(0) }
+        Self { root: place.join(name), opened: AtomicU64::new(0) }
     }
 
     fn next(&self) -> PathBuf {

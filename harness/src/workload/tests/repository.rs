@@ -44,13 +44,18 @@ fn try_planned(name: &str) -> Result<Plan, Failure> {
 
 /// Whether the file is about peers that this program was built without; it is refused, and the feature named.
 fn needs_a_feature(name: &str) -> bool {
-    let feature = name.starts_with("peers-memory").then(|| missing_feature("std-btreemap")).flatten();
-    if let Some(feature) = feature {
+    let peers: &[&str] = match name {
+        "peers-memory" | "peers-memory-scans" => &["std-btreemap"],
+        "compare-persistent" => &["redb", "fjall", "lmdb", "sqlite", "rocksdb"],
+        _ => &[],
+    };
+    let missing = peers.iter().find_map(|peer| Some((peer, missing_feature(peer)?)));
+    if let Some((peer, feature)) = missing {
         let refused = try_planned(name).err().map(|failure| failure.to_string()).unwrap_or_default();
-        let told = format!("engine 'std-btreemap' is not built in: it needs the cargo feature '{feature}'");
+        let told = format!("engine '{peer}' is not built in: it needs the cargo feature '{feature}'");
         assert!(refused.contains(&told), "{name}: {refused}");
     }
-    feature.is_some()
+    missing.is_some()
 }
 
 #[test]
