@@ -1,15 +1,15 @@
 //! Durability for engines that live in memory: a log that is written before the engine is, and snapshots from which it starts again.
 //!
 //! [`Durable`] is an engine around an engine. A write takes the latch of its key, is appended to the log, applied, and
-//! acknowledged as its class says; reads go straight to the engine inside and may see what is not durable yet. The log holds outcomes (what a key
-//! holds now, not what was asked for), so that replaying it over an image that was written among writers gives what was there.
+//! acknowledged as its class says; reads go straight to the engine inside and may see what is not durable yet. Replaying the
+//! log over an image that was written among writers gives what was there, since each key's last frame has the last word (`recovery`).
 //! (Write-ahead logging with fuzzy checkpoints: C. Mohan et al., *ARIES*, 1992, without its undo, since nothing is logged that does not happen.)
 //!
 //! From the outside in: `session`, `store` (what is shared, and checkpoints), `latches`, `recovery`, `upkeep` (the thread behind), `directory` and
 //! `marker` (whose files these are), `salvage` (what a damaged store still holds).
 //!
 //! Costs beside those of the engine: a write is a latch, a checksum, a copy into a mapping of the log under one mutex, and with `sync` a share
-//! of a sync; an update looks first. A read costs one call more.
+//! of a sync. A read costs one call more.
 //!
 //! # Thread safety / Invariants
 //! See `store`.
@@ -27,6 +27,7 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
+pub use crate::log::Outcome;
 pub use options::{DurableOptions, KEY, OPTIONS};
 pub use recovery::Recovery;
 pub use salvage::{Salvaged, salvage};

@@ -12,7 +12,7 @@ use super::options::DurableOptions;
 use crate::clock::Clock;
 use crate::engine::{Durability, Engine, Session};
 use crate::error::{Error, Result};
-use crate::log::{Log, Outcomes, Start};
+use crate::log::{Log, Outcome, Outcomes, Start};
 use crate::snapshot::{self, Block, Snapshot};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -166,9 +166,10 @@ fn replay(engine: &dyn Engine, outcomes: &Outcomes<'_>, threads: usize) -> Resul
     run_on(threads, |number| {
         let mut session = engine.session()?;
         let mut failed: Option<Error> = None;
-        outcomes.for_each(|key, value| {
-            if failed.is_none() && (threads == 1 || hash(key) as usize / SPREAD % threads == number) {
-                failed = apply(&mut *session, key, value).err();
+        outcomes.for_each(|outcome| {
+            let is_mine = || hash(outcome.key()) as usize / SPREAD % threads == number;
+            if failed.is_none() && (threads == 1 || is_mine()) {
+                failed = apply(&mut *session, outcome).err();
             }
         });
         failed.map_or(Ok(()), Err)
@@ -178,9 +179,12 @@ fn replay(engine: &dyn Engine, outcomes: &Outcomes<'_>, threads: usize) -> Resul
 /// The lowest bits choose the stripe of a latch; threads are told apart by others.
 const SPREAD: usize = 1 << 16;
 
-fn apply(session: &mut dyn Session, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-    match value {
-        Some(value) => session.set(key, value),
-        None => session.delete(key).map(drop),
+/// Does it again. That is right also where a snapshot shows more than the log up to here: if a key was there when an update found none, or the other way
+/// round, then some frame behind this one set or removed it, and has the last word.
+fn apply(session: &mut dyn Session, outcome: Outcome<'_>) -> Result<()> {
+    match outcome {
+        Outcome::Set(key, value) => session.set(key, value),
+        Outcome::Update(key, value) => session.update(key, value).map(drop),
+        Outcome::Delete(key) => session.delete(key).map(drop),
     }
 }

@@ -9,13 +9,13 @@
 use super::directory::Directory;
 use crate::env::FileSystem;
 use crate::error::Result;
-use crate::log::Log;
+use crate::log::{Log, Outcome};
 use crate::snapshot::{self, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Who is shown a key, and its value, or none if it was removed.
-pub type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>;
+/// Who is shown what was done.
+pub type Visit<'a> = &'a mut dyn FnMut(Outcome<'_>) -> Result<()>;
 
 /// What was found, and what was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,8 +37,7 @@ impl Salvaged {
     }
 }
 
-/// Visits what can be read of a store: the records of a snapshot, then the outcomes of the log behind it, in their order: a key, and the
-/// value it got, or none if it was removed. The snapshot is the newest that can be read whole; if there is none, what can be read of each is
+/// Visits what can be read of a store: the records of a snapshot, then the outcomes of the log behind it, in their order. The snapshot is the newest that can be read whole; if there is none, what can be read of each is
 /// visited from the oldest on, so that newer values come later.
 ///
 /// # Errors
@@ -94,7 +93,7 @@ fn visit_snapshot(snapshot: &Snapshot, salvaged: &mut Salvaged, visit: Visit<'_>
         match snapshot.block(number, std::mem::take(&mut buffer)) {
             Ok(block) => {
                 for (key, value) in block.records() {
-                    visit(key, Some(value))?;
+                    visit(Outcome::Set(key, value))?;
                     salvaged.snapshot_records += 1;
                 }
                 buffer = block.into_buffer();

@@ -10,7 +10,7 @@ use crate::error::Result;
 pub(super) struct DurableSession<'s> {
     store: &'s Store,
     inner: Box<dyn Session + 's>,
-    /// Encoded batches; values that are looked at only to know whether they are there.
+    /// Encoded batches.
     scratch: Vec<u8>,
 }
 
@@ -45,21 +45,18 @@ impl Session for DurableSession<'_> {
         store.acknowledge(sequence)
     }
 
-    /// Looks first: the log holds what happened, not what was tried.
     fn update(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
         let store = self.store;
         store.capabilities.check_record(key, value)?;
         let latch = store.latches.of(key);
-        if !self.inner.get(key, &mut self.scratch)? {
-            // Nothing is written; whoever removed it has its own frame.
-            return Ok(false);
-        }
         let sequence = store.log.update(key, value)?;
-        store.applied(self.inner.update(key, value), [key].into_iter())?;
+        let is_there = store.applied(self.inner.update(key, value), [key].into_iter())?;
         drop(latch);
-        self.trim();
-        store.acknowledge(sequence)?;
-        Ok(true)
+        if is_there {
+            // Otherwise nothing was written that could be lost.
+            store.acknowledge(sequence)?;
+        }
+        Ok(is_there)
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<Existence> {

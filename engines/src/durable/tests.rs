@@ -401,10 +401,13 @@ fn salvage_finds_what_damage_has_left() {
         let whole = system.fork();
         let found = |system: &SimFileSystem| {
             let mut records = Records::new();
-            let visit = &mut |key: &[u8], value: Option<&[u8]>| {
-                match value {
-                    Some(value) => drop(records.insert(key.to_vec(), value.to_vec())),
-                    None => drop(records.remove(key)),
+            let visit = &mut |outcome: Outcome<'_>| {
+                match outcome {
+                    Outcome::Set(key, value) => drop(records.insert(key.to_vec(), value.to_vec())),
+                    Outcome::Update(key, value) => {
+                        records.entry(key.to_vec()).and_modify(|old| *old = value.to_vec());
+                    }
+                    Outcome::Delete(key) => drop(records.remove(key)),
                 }
                 Ok(())
             };
@@ -452,7 +455,7 @@ fn salvage_finds_what_damage_has_left() {
         }
         println!("{refused} damages refused, {whole_again} of them salvaged whole");
         assert!(refused > 100 && whole_again > refused / 3);
-        let nobody = salvage(Arc::new(SimFileSystem::new()), &place(), "reference", &mut |_, _| Ok(()));
+        let nobody = salvage(Arc::new(SimFileSystem::new()), &place(), "reference", &mut |_| Ok(()));
         assert!(nobody.is_err());
     });
 }

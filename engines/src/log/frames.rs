@@ -97,28 +97,56 @@ pub(super) fn highest_synced(bytes: &[u8], from: usize, seed: u32) -> Option<u64
     highest
 }
 
+/// What a frame, or an operation of a batch, did to a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome<'a> {
+    /// It was inserted or replaced.
+    Set(&'a [u8], &'a [u8]),
+    /// It was replaced if it was there.
+    Update(&'a [u8], &'a [u8]),
+    /// It was removed.
+    Delete(&'a [u8]),
+}
+
+impl<'a> Outcome<'a> {
+    /// The key.
+    pub const fn key(&self) -> &'a [u8] {
+        match self {
+            Self::Set(key, _) | Self::Update(key, _) | Self::Delete(key) => key,
+        }
+    }
+
+    /// The value that it got.
+    pub const fn value(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Set(_, value) | Self::Update(_, value) => Some(value),
+            Self::Delete(_) => None,
+        }
+    }
+}
+
 impl Frame<'_> {
-    /// Visits what it did: each key with the value it got, or without one if it was removed. `false` if the frame is malformed, which
-    /// its checksum makes as good as impossible.
-    pub(super) fn outcomes(&self, visit: &mut impl FnMut(&[u8], Option<&[u8]>)) -> bool {
+    /// Visits what it did. `false` if the frame is malformed, which its checksum makes as good as impossible.
+    pub(super) fn outcomes(&self, visit: &mut impl FnMut(Outcome<'_>)) -> bool {
         match self.header.kind {
             FrameKind::Mark | FrameKind::Seal => true,
             FrameKind::Set | FrameKind::Update => {
                 let Some((key, value)) = self.payload.split_at_checked(self.header.key_len as usize) else {
                     return false;
                 };
-                visit(key, Some(value));
+                let is_set = self.header.kind == FrameKind::Set;
+                visit(if is_set { Outcome::Set(key, value) } else { Outcome::Update(key, value) });
                 true
             }
             FrameKind::Delete => {
-                visit(self.payload, None);
+                visit(Outcome::Delete(self.payload));
                 true
             }
             FrameKind::Batch => {
                 let mut rest = self.payload;
                 while !rest.is_empty() {
                     let Some((key, value, behind)) = take_operation(rest) else { return false };
-                    visit(key, value);
+                    visit(value.map_or(Outcome::Delete(key), |value| Outcome::Set(key, value)));
                     rest = behind;
                 }
                 true

@@ -1,6 +1,6 @@
 //! The log: an append-only file of frames, in segments, that is written before anything else is.
 //!
-//! A frame holds the outcome of an operation: a record that was set or replaced, a key that was removed, or a batch of these. It has a
+//! A frame holds what an operation did: a record that was set, one that was replaced if it was there, a key that was removed, or a batch of these. It has a
 //! number, one more than the frame before, and under its checksum the number up to which all frames were known to be durable when
 //! it was written. By that a reader tells what a crash has left unfinished from what was damaged later: see `recovery`, and
 //! docs/wal.md for the format.
@@ -24,6 +24,7 @@ mod recovery;
 mod salvage;
 mod segment;
 
+pub use frames::Outcome;
 pub use options::LogOptions;
 pub use recovery::{Outcomes, Recovered, Start};
 pub use salvage::SalvagedLog;
@@ -134,7 +135,7 @@ impl Log {
         self.append(FrameKind::Set, key, value)
     }
 
-    /// Appends that a record that was there was replaced.
+    /// Appends that a record was replaced if it was there.
     ///
     /// # Errors
     /// As [`Log::set`].

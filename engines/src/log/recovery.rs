@@ -10,7 +10,7 @@
 
 use super::appender::{Appender, Former};
 use super::format::{FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
-use super::frames::{Frames, highest_synced};
+use super::frames::{Frames, Outcome, highest_synced};
 use super::segment::{self, Named, Segment, named};
 use super::{Log, LogOptions};
 use crate::env::{Access, FileSystem};
@@ -57,8 +57,8 @@ impl Outcomes<'_> {
         self.end.saturating_sub(first)
     }
 
-    /// Visits what the frames say, in their order: a key, and the value it got, or none if it was removed.
-    pub fn for_each(&self, mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
+    /// Visits what the frames say, in their order.
+    pub fn for_each(&self, mut visit: impl FnMut(Outcome<'_>)) {
         for frame in self.frames.clone() {
             if frame.header.sequence >= self.end {
                 break;
@@ -214,7 +214,7 @@ impl Opening<'_> {
             let outcomes = frames.clone();
             let (mut counted, mut is_marked) = (0, false);
             for frame in frames.by_ref() {
-                if !frame.outcomes(&mut |_, _| {}) {
+                if !frame.outcomes(&mut |_| {}) {
                     let message =
                         format!("frame {} is malformed, though its checksum is right", frame.header.sequence);
                     return Err(Error::damaged(path, 0, message));

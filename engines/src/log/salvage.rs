@@ -7,7 +7,7 @@
 
 use super::Log;
 use super::format::{FRAME_ALIGN, SEGMENT_HEADER_BYTES, SegmentId};
-use super::frames::{Frames, highest_synced};
+use super::frames::{Frames, Outcome, highest_synced};
 use super::segment::{self, Named, named};
 use crate::env::{Access, FileSystem};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub struct SalvagedLog {
 }
 
 /// Who is shown what was found.
-type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>;
+type Visit<'a> = &'a mut dyn FnMut(Outcome<'_>) -> Result<()>;
 
 /// A segment whose bytes could be read.
 struct Readable {
@@ -32,7 +32,7 @@ struct Readable {
 }
 
 impl Log {
-    /// Visits what the whole frames behind number `after`, or from the first that is there on, say, in their order: a key, and the value it got, or none if it was removed.
+    /// Visits what the whole frames behind number `after`, or from the first that is there on, say, in their order.
     ///
     /// # Errors
     /// Of listing the directory, or of `visit`.
@@ -117,9 +117,9 @@ impl Readable {
                     continue;
                 }
                 let mut failed = None;
-                let mut outcome = |key: &[u8], value: Option<&[u8]>| {
+                let mut outcome = |outcome: Outcome<'_>| {
                     if failed.is_none() {
-                        failed = visit(key, value).err();
+                        failed = visit(outcome).err();
                     }
                 };
                 // If it is malformed, though its checksum is right, what could be read of it was visited.

@@ -32,7 +32,9 @@ fn open_from(system: &SimFileSystem, start: Start) -> Result<(Log, Recovered, Wr
     let mut written = Vec::new();
     let (log, recovered) =
         Log::open(Arc::new(system.clone()), directory(), STORE, SMALL, start, &mut |outcomes| {
-            outcomes.for_each(|key, value| written.push((key.to_vec(), value.map(<[u8]>::to_vec))));
+            outcomes.for_each(|outcome| {
+                written.push((outcome.key().to_vec(), outcome.value().map(<[u8]>::to_vec)));
+            });
             Ok(())
         })?;
     Ok((log, recovered, written))

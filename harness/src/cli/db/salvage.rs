@@ -5,7 +5,7 @@ use super::store::{Absent, StoreArguments, there};
 use crate::cli::engine_error::failure;
 use crate::cli::output::print;
 use crate::exit::{Exit, Failure};
-use engines::durable::{self, Salvaged};
+use engines::durable::{self, Outcome, Salvaged};
 use engines::engine::{MAX_BATCH_BYTES, MAX_BATCH_OPERATIONS};
 use engines::entry::{OpenOptions, Storage};
 use engines::env::OsFileSystem;
@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let options = OpenOptions { directory: Some(arguments.out.clone()), ..options.clone() };
     let mut copy = Copy { name: entry.name, options: &options, engine: None, batch: WriteBatch::new() };
-    let mut visit = |key: &[u8], value: Option<&[u8]>| copy.put(key, value);
+    let mut visit = |outcome: Outcome<'_>| copy.put(outcome);
     let found =
         durable::salvage(Arc::new(OsFileSystem), directory, entry.name, &mut visit).map_err(failure)?;
     let records = copy.end().map_err(failure)?;
@@ -78,15 +78,22 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Puts a record, or removes it.
-    fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> engines::Result<()> {
-        let bytes = key.len() + value.map_or(0, <[u8]>::len);
+    /// Does what was done.
+    fn put(&mut self, outcome: Outcome<'_>) -> engines::Result<()> {
+        let bytes = outcome.key().len() + outcome.value().map_or(0, <[u8]>::len);
         if self.batch.len() == MAX_BATCH_OPERATIONS || self.batch.bytes() + bytes > MAX_BATCH_BYTES {
             self.write()?;
         }
-        match value {
-            Some(value) => self.batch.set(key, value),
-            None => self.batch.delete(key),
+        match outcome {
+            Outcome::Set(key, value) => self.batch.set(key, value),
+            Outcome::Delete(key) => self.batch.delete(key),
+            // Whether it is there only the engine knows, when it has all that came before.
+            Outcome::Update(key, value) => {
+                self.write()?;
+                if let Some(engine) = &self.engine {
+                    engine.session()?.update(key, value)?;
+                }
+            }
         }
         Ok(())
     }
