@@ -323,15 +323,17 @@ fn main() {
     let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let sections: Vec<_> = arguments.collect();
     let directory = tempfile::tempdir_in(parent).expect("a directory");
-    let all: [(&str, fn(&Path)); 4] = [
-        ("sync", sync_section),
-        ("buffered", buffered_section),
-        ("recovery", recovery_section),
-        ("checkpoint", checkpoint_section),
-    ];
-    for (name, section) in all {
-        if sections.is_empty() || sections.iter().any(|wanted| wanted == name) {
-            section(directory.path());
-        }
+    let is_wanted = |name| sections.is_empty() || sections.iter().any(|wanted| wanted == name);
+    if is_wanted("sync") {
+        sync_section(directory.path());
+    }
+    if is_wanted("buffered") {
+        buffered_section(directory.path());
+    }
+    if is_wanted("recovery") {
+        recovery_section(directory.path());
+    }
+    if is_wanted("checkpoint") {
+        checkpoint_section(directory.path());
     }
 }

@@ -2,11 +2,7 @@
 //!
 //! `CRASH_WRITES_ONE_IN=1 CRASH_RECOVERIES_ONE_IN=20 CRASH_SEEDS=100 CRASH_BITS=8` try more; `scripts/crash.sh` does.
 
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "the code of a test reports by panicking and prints what it tried"
-)]
+#![expect(clippy::expect_used, reason = "the code of a test reports by panicking")]
 
 use engines::durable::{Durable, DurableOptions};
 use engines::entry::{Entry, OpenOptions, Storage};

@@ -8,8 +8,8 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "the code of a test reports by panicking and prints what it tried"
+    clippy::panic,
+    reason = "the code of a test reports by panicking"
 )]
 
 use engines::entry::{OpenOptions, Storage};
