@@ -37,6 +37,10 @@ pub trait Direct: Sync {
     /// # Errors
     /// As there.
     fn get_many(&self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()>;
+    /// See [`Session::prefetch`].
+    fn prefetch(&self, key: &[u8]) {
+        let _ = key;
+    }
     /// See [`Session::scan`]; `chunk` is the session's buffer.
     ///
     /// # Errors
@@ -84,6 +88,11 @@ impl<E: Direct> Session for DirectSession<'_, E> {
 
     fn get_many(&mut self, keys: &[&[u8]], values: &mut GetBuffer) -> Result<()> {
         self.engine.get_many(keys, values)
+    }
+
+    #[inline]
+    fn prefetch(&mut self, key: &[u8]) {
+        self.engine.prefetch(key);
     }
 
     fn scan(&mut self, range: &ScanRange<'_>, visit: Visitor<'_>) -> Result<u64> {

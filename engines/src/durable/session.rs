@@ -38,6 +38,8 @@ impl Session for DurableSession<'_> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let store = self.store;
         store.capabilities.check_record(key, value)?;
+        // While the log is written, the engine's memory comes.
+        self.inner.prefetch(key);
         let latch = store.latches.of(key);
         let sequence = store.log.set(key, value)?;
         store.applied(self.inner.set(key, value), [key].into_iter())?;
@@ -48,6 +50,8 @@ impl Session for DurableSession<'_> {
     fn update(&mut self, key: &[u8], value: &[u8]) -> Result<bool> {
         let store = self.store;
         store.capabilities.check_record(key, value)?;
+        // While the log is written, the engine's memory comes.
+        self.inner.prefetch(key);
         let latch = store.latches.of(key);
         let sequence = store.log.update(key, value)?;
         let is_there = store.applied(self.inner.update(key, value), [key].into_iter())?;
@@ -62,6 +66,8 @@ impl Session for DurableSession<'_> {
     fn delete(&mut self, key: &[u8]) -> Result<Existence> {
         let store = self.store;
         store.capabilities.check_key(key)?;
+        // While the log is written, the engine's memory comes.
+        self.inner.prefetch(key);
         let latch = store.latches.of(key);
         let sequence = store.log.delete(key)?;
         let existence = store.applied(self.inner.delete(key), [key].into_iter())?;

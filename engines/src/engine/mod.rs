@@ -202,6 +202,12 @@ pub trait Session {
         Ok(())
     }
 
+    /// Says that this key is about to be looked up or written: an engine may begin to bring what that will need into the processor's
+    /// caches. A hint, which changes nothing.
+    fn prefetch(&mut self, key: &[u8]) {
+        let _ = key;
+    }
+
     /// Visits the records of a range in key order (from the upper end down if reversed) until the range or the limit is
     /// exhausted or the visitor breaks. Returns how many were visited, the one it broke at included. A reversed pair of bounds is an empty scan.
     /// The visitor runs under no latch.

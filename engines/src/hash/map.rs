@@ -273,6 +273,11 @@ impl Direct for Hash {
         Ok(())
     }
 
+    #[inline]
+    fn prefetch(&self, key: &[u8]) {
+        self.ask_for(key);
+    }
+
     fn scan(&self, _: &ScanRange<'_>, _: &mut Chunk, _: Visitor<'_>) -> Result<u64> {
         Err(Error::Unsupported { engine: NAME, operation: "scan" })
     }

@@ -58,6 +58,20 @@ impl Hash {
         shard.read(self.common(), hash, key, value, pin)
     }
 
+    /// Asks for the line and the record of a key; waits for the line.
+    #[inline]
+    pub(super) fn ask_for(&self, key: &[u8]) {
+        let common = self.common();
+        let hash = common.hasher.hash(key);
+        let Some(shard) = self.shard(hash) else { return };
+        shard.prefetch(common, hash);
+        let pin = epoch::pin();
+        let segment = shard.segment(common, hash, &pin);
+        if let Some(slot) = segment.and_then(|segment| segment.candidate(common.wanted(hash))) {
+            slot.prefetch();
+        }
+    }
+
     /// Reads many keys, a group at a time: first the lines of all are asked for, then their records, then both are read.
     pub(super) fn read_many(&self, keys: &[&[u8]], values: &mut GetBuffer) {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(GROUP.min(keys.len())));
