@@ -46,7 +46,7 @@ fn try_planned(name: &str) -> Result<Plan, Failure> {
 fn needs_a_feature(name: &str) -> bool {
     let peers: &[&str] = match name {
         "peers-memory" | "peers-memory-scans" => &["std-btreemap"],
-        "compare-persistent" => &["redb", "fjall", "lmdb", "sqlite", "rocksdb"],
+        "compare-persistent" | "compare-sync" => &["redb", "fjall", "lmdb", "sqlite", "rocksdb"],
         _ => &[],
     };
     let missing = peers.iter().find_map(|peer| Some((peer, missing_feature(peer)?)));
