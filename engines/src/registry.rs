@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 #[cfg(not(loom))]
 use crate::hash;
 use crate::instruments::{liar, null, stall};
+use crate::options::OptionDoc;
 use crate::{array, btree, lsm, rbtree};
 use std::sync::Arc;
 
@@ -109,10 +110,16 @@ pub fn check(entry: &Entry, options: &serde_json::Value) -> Result<Capabilities>
     }
 }
 
+/// The options that an engine has beside its own, under the name [`durable::KEY`]: those of durability, if it is put around it.
+pub fn durability_options(entry: &Entry) -> &'static [OptionDoc] {
+    let is_put_around = entry.storage == Storage::Memory && entry.capabilities.durability.len() > 1;
+    if is_put_around { durable::OPTIONS } else { &[] }
+}
+
 /// The names of an engine's options; those of durability stand under one of their own.
 pub fn option_names(entry: &Entry) -> impl Iterator<Item = &'static str> {
-    let is_wrapped = entry.storage == Storage::Memory && entry.capabilities.durability.len() > 1;
-    entry.options.iter().map(|option| option.name).chain(is_wrapped.then_some(durable::KEY))
+    let durable = (!durability_options(entry).is_empty()).then_some(durable::KEY);
+    entry.options.iter().map(|option| option.name).chain(durable)
 }
 
 /// Opens the engine with this name.

@@ -4,8 +4,10 @@ use super::engine_error;
 use super::output::{Format, print};
 use crate::exit::Failure;
 use engines::Capabilities;
+use engines::durable::KEY;
 use engines::entry::{Entry, Kind};
-use engines::registry;
+use engines::options::OptionDoc;
+use engines::registry::{self, durability_options};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -82,14 +84,23 @@ fn full(entry: &Entry) -> String {
         );
     }
     let _ = writeln!(text, "\nOptions{}", if entry.options.is_empty() { ": none" } else { "" });
-    for option in entry.options {
+    describe(&mut text, entry.options);
+    let durability = durability_options(entry);
+    if !durability.is_empty() {
+        let _ = writeln!(text, "\nOptions of durability, as {KEY}: {{ … }} among them");
+        describe(&mut text, durability);
+    }
+    text
+}
+
+fn describe(text: &mut String, options: &[OptionDoc]) {
+    for option in options {
         let _ = writeln!(
             text,
             "  {} ({}; default {})\n      {}",
             option.name, option.range, option.default, option.summary
         );
     }
-    text
 }
 
 fn flags(capabilities: &Capabilities) -> [(bool, &'static str); 7] {
@@ -111,6 +122,7 @@ struct Row {
     kind: Kind,
     capabilities: Capabilities,
     options: Vec<OptionRow>,
+    durability_options: Vec<OptionRow>,
 }
 
 #[derive(Serialize)]
@@ -132,12 +144,19 @@ fn json(entries: &[&Entry]) -> Result<String, Failure> {
                 default: defaults.get(option.name).cloned().unwrap_or_default(),
                 summary: option.summary,
             });
+            let durable = durability_options(entry).iter().map(|option| OptionRow {
+                name: option.name,
+                range: option.range,
+                default: serde_json::from_str(option.default).unwrap_or_default(),
+                summary: option.summary,
+            });
             Row {
                 name: entry.name,
                 summary: entry.summary,
                 kind: entry.kind,
                 capabilities: entry.capabilities,
                 options: options.collect(),
+                durability_options: durable.collect(),
             }
         })
         .collect();
