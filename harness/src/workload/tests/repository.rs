@@ -6,7 +6,7 @@ use crate::workload::limits::MAX_FILE_BYTES;
 use crate::workload::overrides::Overrides;
 use crate::workload::plan::{Bound, Plan, RequestDistribution};
 use crate::workload::{estimate, schema};
-use engines::entry::Kind;
+use engines::entry::{Kind, Storage};
 use engines::registry::missing_feature;
 use std::collections::BTreeSet;
 use std::fs;
@@ -120,6 +120,7 @@ fn peers_run_beside_every_own_engine() {
         let scans = plan.phases.iter().any(|phase| phase.mix.scan > 0.0);
         let expected: BTreeSet<_> = engines::registry::entries()
             .filter(|entry| entry.kind != Kind::Instrument)
+            .filter(|entry| entry.kind == Kind::Own || entry.storage == Storage::Memory)
             .filter(|entry| !scans || entry.capabilities.ordered_scan)
             .map(|entry| entry.name)
             .collect();
