@@ -111,10 +111,14 @@ impl Making<'_> {
         }
         match self.system.create_directory(self.path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(Error::io("create", self.path)(error));
+                Err(Error::io("create", self.path)(error))
             }
-            _ => {}
+            _ => Ok(()),
         }
+    }
+
+    /// Makes the directory's own name durable, whoever made it.
+    fn sync_parent(&self) -> Result<()> {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or_else(|| Path::new("."));
         self.system.sync_directory(parent).map_err(Error::io("sync", parent))
@@ -164,6 +168,7 @@ impl Making<'_> {
         engine: &'static str,
         options: LogOptions,
     ) -> Result<(u128, Option<Log>)> {
+        self.sync_parent()?;
         let store = match self.begun(names, engine)? {
             Some(store) => store,
             None => self.begin(engine)?,

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - What is appended to the log about a key, and what is applied to the engine, have the same order.
-//! - Nobody waits for a sync, or calls a visitor, while he holds one.
+//! - Nobody waits for a sync, or calls a visitor, while he holds one; but for who takes back what the engine inside has refused, and for
+//!   `bulk_load`, whose records are drawn under all of them.
 //!
 //! Thread safety: a mutex a stripe. Order of locks: stripes in ascending order; the log's end is taken below them, never above.
 

@@ -110,7 +110,7 @@ impl Durable {
 
     /// Ends the thread behind, and says in the log that all of it is durable.
     fn shut(&mut self) -> Result<()> {
-        let failed = self.upkeep.take().and_then(|upkeep| upkeep.error());
+        let failed = self.upkeep.take().and_then(Upkeep::end);
         self.is_closed = true;
         self.store.log.mark()?;
         failed.map_or(Ok(()), Err)
@@ -156,12 +156,14 @@ impl Engine for Durable {
         stats
     }
 
-    /// Each record is appended before the engine inside takes it; all are acknowledged together. No other write is taken meanwhile.
+    /// Each record is appended before the engine inside takes it; all are acknowledged together. No other write is taken meanwhile, so the
+    /// iterator must not wait for one, nor for a snapshot.
     fn bulk_load(&self, records: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<u64> {
         let store = &self.store;
         let latches = store.latches.all();
         let (mut failed, mut refused) = (None, None);
-        let mut logged = records.map_while(|(key, value)| {
+        // Fused: an engine may ask again after the end.
+        let logged = records.map_while(|(key, value)| {
             // What the engine would refuse ends the load here, so that the log does not hold it.
             if let Err(error) = store.capabilities.check_record(key, value) {
                 refused = Some(error);
@@ -175,7 +177,7 @@ impl Engine for Durable {
                 }
             }
         });
-        let loaded = store.inner.bulk_load(&mut logged);
+        let loaded = store.inner.bulk_load(&mut logged.fuse());
         if loaded.is_err() {
             // Which of them it holds, it knows alone.
             store.log.poison("load what the engine refused");
@@ -195,7 +197,7 @@ impl Engine for Durable {
     }
 
     fn snapshot(&self) -> Result<()> {
-        self.store.checkpoint()
+        self.store.checkpoint(&mut || Ok(()))
     }
 
     fn compact(&self) -> Result<()> {

@@ -53,11 +53,12 @@ pub(super) fn recover(
     let clock = Clock::system();
     let mut recovery = Recovery::default();
     let mut start = Start::default();
-    if let Some(newest) = snapshot::list(&*directory.system, &directory.path)?.first() {
+    let numbers = snapshot::list(&*directory.system, &directory.path)?;
+    if let (Some(newest), Some(oldest)) = (numbers.first(), numbers.last()) {
         let before = clock.now();
         let snapshot = Snapshot::open(&*directory.system, &directory.path, directory.store, *newest)?;
         restore(engine, &snapshot, options.threads())?;
-        start = Start { after: snapshot.after(), at_least: snapshot.at_least() };
+        start = Start { after: snapshot.after(), keep_after: *oldest, at_least: snapshot.at_least() };
         recovery.snapshot = Some(snapshot.after());
         recovery.snapshot_bytes = snapshot.bytes();
         recovery.snapshot_records = snapshot.records();

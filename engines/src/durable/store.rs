@@ -21,6 +21,9 @@ use parking_lot::Mutex;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// While an image is written, others are thought of so often.
+const MEANWHILE_BYTES: usize = 1 << 20;
+
 /// See the head of this file.
 pub(super) struct Store {
     pub(super) inner: Box<dyn Engine>,
@@ -107,8 +110,8 @@ impl Store {
         self.log.bytes().saturating_sub(checkpoints.log_bytes) >= least
     }
 
-    /// Writes a snapshot, and gives up what is no longer needed. Writers go on meanwhile.
-    pub(super) fn checkpoint(&self) -> Result<()> {
+    /// Writes a snapshot, and gives up what is no longer needed. Writers go on meanwhile; `meanwhile` is called now and then.
+    pub(super) fn checkpoint(&self, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         let _one_at_a_time = self.writing.lock();
         let (after, log_bytes) = (self.log.last(), self.log.bytes());
         let before = self.checkpoints();
@@ -119,7 +122,7 @@ impl Store {
         self.latches.pass_through();
         let Directory { system, path, store, .. } = &self.directory;
         let mut writer = SnapshotWriter::begin(Arc::clone(system), path, *store, after)?;
-        self.add_all(&mut writer)?;
+        self.add_all(&mut writer, meanwhile)?;
         let snapshot_bytes = writer.bytes();
         // What is in the image was appended before it was applied, so it has a number by now.
         let at_least = self.log.last();
@@ -131,13 +134,21 @@ impl Store {
         self.give_up()
     }
 
-    fn add_all(&self, writer: &mut SnapshotWriter) -> Result<()> {
-        let mut failed = None;
-        let mut visit = |key: &[u8], value: &[u8]| match writer.add(key, value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
+    fn add_all(&self, writer: &mut SnapshotWriter, meanwhile: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let (mut failed, mut since) = (None, 0_usize);
+        let mut visit = |key: &[u8], value: &[u8]| {
+            let mut added = writer.add(key, value);
+            since += key.len() + value.len();
+            if since >= MEANWHILE_BYTES {
+                since = 0;
+                added = added.and_then(|()| meanwhile());
+            }
+            match added {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
             }
         };
         if self.capabilities.ordered_scan {
@@ -158,8 +169,8 @@ impl Store {
         }
     }
 
-    /// After the engine inside has refused what the log holds already: appends what these keys hold instead. The caller holds their
-    /// latches. The log takes nothing more if that fails.
+    /// After the engine inside has refused what the log holds already: appends what these keys hold instead, and makes that as durable as the
+    /// class asks before anybody is told of the refusal. The caller holds their latches. The log takes nothing more if that fails.
     pub(super) fn take_back<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         let undone = (|| {
             let (mut session, mut value) = (self.inner.session()?, Vec::new());
@@ -167,7 +178,8 @@ impl Store {
             for key in keys {
                 if session.get(key, &mut value)? { held.set(key, &value) } else { held.delete(key) }
             }
-            self.log.batch(&held, &mut Vec::new())
+            let sequence = self.log.batch(&held, &mut Vec::new())?;
+            self.acknowledge(sequence)
         })();
         if let Err(error) = undone {
             self.log.poison(&format!("take back a write that the engine refused: {error}"));

@@ -144,6 +144,12 @@ fn snapshots_take_the_place_of_the_log() {
         assert_eq!((recovery.snapshot, recovery.snapshot_records), (Some(last), 100));
         assert!(recovery.frames <= 1, "the mark: {recovery:?}");
         assert_eq!(records(&engine), expected);
+        drop(engine);
+        // The older snapshot is still good for something: what the newest held is in the log behind it.
+        let newest = system.files().into_iter().rfind(|path| path.to_string_lossy().ends_with(".snapshot"));
+        system.uproot(&newest.unwrap());
+        let engine = open_with(&system, Durability::Buffered, options).unwrap();
+        assert!(engine.recovery().frames >= 100 && records(&engine) == expected);
     });
 }
 
@@ -200,6 +206,19 @@ fn a_sorted_load_is_logged_and_comes_back() {
         assert_eq!(expected.len(), 450, "what came before is kept");
         let image = system.image(Persistence::Nothing, &mut SimRandom::new(0));
         assert_eq!(records(&open(&image, Durability::Sync)), expected);
+        let too_long = vec![0; crate::engine::MAX_KEY_BYTES + 1];
+        // Every engine, since some ask for more after the end.
+        for entry in [&crate::array::ENTRY, &crate::rbtree::ENTRY, &crate::btree::ENTRY, &crate::hash::ENTRY]
+        {
+            let system = SimFileSystem::new();
+            let inner = (entry.open)(&Default::default()).unwrap();
+            let shared = Arc::new(system.clone());
+            let engine =
+                Durable::open_without_upkeep(inner, shared, &place(), Durability::Sync, small()).unwrap();
+            let with_a_fault = records_of(0..50).chain([(&too_long[..], &b""[..])]).chain(records_of(50..99));
+            assert!(engine.bulk_load(&mut { with_a_fault }).is_err());
+            assert_eq!(records(&engine).len(), 50, "{}: nothing behind the one that failed", entry.name);
+        }
     });
 }
 
@@ -230,6 +249,9 @@ fn what_the_engine_refuses_is_not_in_the_log_either() {
         assert!(matches!(session.batch(&batch), Err(Error::Full { .. })));
         drop(session);
         let expected = records(&engine);
+        // Whoever is told of the refusal finds it after a cut as well.
+        let image = system.image(Persistence::Nothing, &mut SimRandom::new(0));
+        assert_eq!(records(&open_memtable(&image)), expected);
         let killed = system.kill();
         drop(engine);
         // Without a limit, so that replaying is not refused for what was taken back.

@@ -80,14 +80,26 @@ impl Upkeep {
     }
 }
 
-impl Drop for Upkeep {
-    fn drop(&mut self) {
+impl Upkeep {
+    /// Ends the thread; tells the first error that nobody was told of.
+    pub(super) fn end(mut self) -> Option<Error> {
+        self.join();
+        self.error()
+    }
+
+    fn join(&mut self) {
         self.shared.state.lock().is_closing = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // It catches nothing and panics nowhere that is known; if it has, there is nothing left to be done here.
             let _ended = thread.join();
         }
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.join();
     }
 }
 
@@ -108,18 +120,28 @@ impl Rounds<'_> {
         let last = log.last();
         let is_busy = last != self.last;
         self.last = last;
-        if is_busy {
-            log.prepare()?;
-        }
+        // Each is tried whatever comes of the others: a full disk must not keep the log from being synced.
+        let synced = self.sync_if_due(last);
+        let prepared = if is_busy { log.prepare() } else { Ok(()) };
+        let store = self.store;
+        let written = if store.is_checkpoint_due() {
+            // A large image takes long, and the log is synced meanwhile too.
+            store.checkpoint(&mut || self.sync_if_due(store.log.last()))
+        } else {
+            Ok(())
+        };
+        synced.and(prepared).and(written)?;
+        Ok(is_busy)
+    }
+
+    /// Syncs a buffered log if that is long ago.
+    fn sync_if_due(&mut self, last: u64) -> Result<()> {
         let now = self.clock.now();
         let waited = self.clock.nanoseconds(self.synced_at, now) / NANOSECONDS_PER_MS;
         if self.sync_every_ms.is_some_and(|every| waited >= every) {
-            log.commit(last)?;
+            self.store.log.commit(last)?;
             self.synced_at = now;
         }
-        if self.store.is_checkpoint_due() {
-            self.store.checkpoint()?;
-        }
-        Ok(is_busy)
+        Ok(())
     }
 }

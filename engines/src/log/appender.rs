@@ -47,6 +47,9 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// Former segments that may be open because no sync has covered them.
+const UNSYNCED_MOST: usize = 64;
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(super) struct Appender {
@@ -163,6 +166,12 @@ impl Appender {
 
     /// Seals the current segment and goes on in a new one that has room for such a payload.
     fn rotate(&mut self, payload_len: usize, synced: u64, place: &Place<'_>) -> Result<()> {
+        if self.unsynced.len() >= UNSYNCED_MOST {
+            for file in &self.unsynced {
+                file.sync_data().map_err(Error::io("sync", place.directory))?;
+            }
+            self.unsynced.clear();
+        }
         let least = (SEGMENT_HEADER_BYTES + frame_len(payload_len) + SEAL_BYTES) as u64;
         let id = SegmentId { number: self.current.header.id.number + 1, ..self.current.header.id };
         // Behind the frame that seals.

@@ -9,7 +9,7 @@
 //! Thread safety: one thread opens a log; the outcomes of a segment may be visited by several.
 
 use super::appender::{Appender, Former};
-use super::format::{FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
+use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentId};
 use super::frames::{Frames, Outcome, highest_synced};
 use super::segment::{self, Named, Segment, named};
 use super::{Log, LogOptions};
@@ -22,8 +22,10 @@ use std::sync::Arc;
 /// Where reading starts, and how far it must come at least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Start {
-    /// Frames up to this number are not needed; segments with no others are removed.
+    /// Frames up to this number are not replayed.
     pub after: u64,
+    /// Frames up to this number are not needed, by older snapshots neither; segments with no others are removed. At most `after`.
+    pub keep_after: u64,
     /// Frames up to this number are known to be durable from elsewhere.
     pub at_least: u64,
 }
@@ -92,8 +94,6 @@ struct End {
     next: u64,
     /// Frames up to this number are durable, by what later ones or a snapshot say.
     proven: u64,
-    /// Whether the last frame says that its store was closed.
-    is_marked: bool,
 }
 
 struct Opening<'a> {
@@ -157,13 +157,15 @@ impl Opening<'_> {
         }
         // Names are sorted, but not numbers of more digits than names have.
         numbers.sort_unstable();
-        // The last segment that begins early enough; what is before it was to be removed.
+        // The last segment that begins early enough for what is kept; what is before it was to be removed. If there is none, the first must do
+        // for what is replayed.
         let mut first = None;
         for (index, number) in numbers.iter().enumerate().rev() {
             let path = segment::segment_path(self.directory, *number);
             let id = SegmentId { store: self.store, number: *number };
             let begins = self.header(&path)?.filter(|header| header.id == id).map(|header| header.first);
-            if begins.is_some_and(|begins| begins <= start.after + 1) || (index == 0 && begins.is_none()) {
+            let enough = if index == 0 { start.after } else { start.keep_after.min(start.after) };
+            if begins.is_some_and(|begins| begins <= enough + 1) || (index == 0 && begins.is_none()) {
                 first = Some(index);
                 break;
             }
@@ -212,7 +214,7 @@ impl Opening<'_> {
             };
             let mut frames = Frames::new(&bytes, id.seed(), first);
             let outcomes = frames.clone();
-            let (mut counted, mut is_marked) = (0, false);
+            let mut counted = 0;
             for frame in frames.by_ref() {
                 if !frame.outcomes(&mut |_| {}) {
                     let message =
@@ -221,11 +223,10 @@ impl Opening<'_> {
                 }
                 counted += u64::from(frame.header.sequence > start.after);
                 proven = proven.max(frame.header.synced);
-                is_marked = frame.header.kind == FrameKind::Mark;
             }
             let is_sealed = frames.is_sealed();
             let (position, next) = (frames.position(), frames.expected());
-            let end = End { index, position, next, proven, is_marked };
+            let end = End { index, position, next, proven };
             replay(&Outcomes { frames: outcomes, first, after: start.after, end: end.next })?;
             recovered.frames += counted;
             recovered.bytes += (end.position - SEGMENT_HEADER_BYTES) as u64;
@@ -285,6 +286,8 @@ impl Opening<'_> {
         let Some((_, path)) = found.segments.get(end.index) else {
             return Err(Error::damaged(directory, 0, "the log has no segment"));
         };
+        // The snapshot that this starts from has its name for certain before what it stands for is removed.
+        system.sync_directory(directory).map_err(Error::io("sync", directory))?;
         // All that was read is durable from here on: a process that was killed may have left what no sync has covered, and one whose
         // sync has failed what the system takes for written and is not. So it is written again before it is synced.
         for ((_, path), segment) in found.segments.iter().zip(&former) {
@@ -302,10 +305,8 @@ impl Opening<'_> {
         let erased = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
         file.allocate(header.capacity).map_err(Error::io("allocate", path))?;
         file.write_all_at(frames, 0).map_err(Error::io("write", path))?;
-        // Behind a mark there is nothing: whoever wrote it had found or made it so. Anywhere else an opening may have failed to erase.
-        if erased > 0 || !end.is_marked {
-            segment::fill(&*file, path, end.position as u64, header.capacity)?;
-        }
+        // Also where it reads as zeros: an opening before may have written them, and failed to sync them.
+        segment::fill(&*file, path, end.position as u64, header.capacity)?;
         file.sync().map_err(Error::io("sync", path))?;
         let mapping = segment::map(&*file, path, header.capacity)?;
         let segment = Segment { header, file: Arc::from(file), mapping };

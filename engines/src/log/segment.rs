@@ -113,7 +113,8 @@ pub(super) fn blank(
         if is_filled {
             fill(&*file, &path, written, capacity)?;
         }
-        file.sync().map_err(Error::io("sync", &path))?;
+        // No frame is in doubt if this fails, as one is when a sync of the log fails.
+        file.sync().map_err(Error::io("reserve", &path))?;
         let mapping = map(&*file, &path, capacity)?;
         // What was filled is there, and clean: to touch it would have it written again.
         if is_ahead && !is_filled {
