@@ -10,7 +10,7 @@
     reason = "the code of a test reports by panicking and prints what it tried"
 )]
 
-use engines::entry::{Entry, OpenOptions, Storage};
+use engines::entry::{Entry, Kind, OpenOptions, Storage};
 use engines::testing::within;
 use engines::{Durability, Engine, WriteBatch, registry};
 use serde_json::{Value, json};
@@ -89,7 +89,9 @@ impl Task {
 /// each option that can be `true`.
 fn tasks(durable: bool) -> Vec<Task> {
     let mut tasks = Vec::new();
-    for entry in registry::entries().filter(|entry| entry.storage == Storage::Files) {
+    for entry in
+        registry::entries().filter(|entry| entry.kind == Kind::Peer && entry.storage == Storage::Files)
+    {
         for class in entry.capabilities.durability {
             if durable && *class == Durability::None {
                 continue;
