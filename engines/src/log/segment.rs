@@ -15,8 +15,8 @@ const ENDING: &str = ".log";
 const SPARE_ENDING: &str = ".spare";
 const UNFINISHED_ENDING: &str = ".new";
 const AHEAD_ENDING: &str = ".next";
-/// Zeros that are written at a time.
-const ZEROS_BYTES: usize = 1 << 20;
+/// Zeros that are written at a time: a page. A cache that holds pages in larger pieces would have all of a piece written by each sync of a store.
+const ZEROS_BYTES: usize = 4 << 10;
 
 /// What a name in a log's directory stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
