@@ -78,9 +78,7 @@ impl Upkeep {
     pub(super) fn error(&self) -> Option<Error> {
         self.shared.state.lock().error.take()
     }
-}
 
-impl Upkeep {
     /// Ends the thread; tells the first error that nobody was told of.
     pub(super) fn end(mut self) -> Option<Error> {
         self.join();
